@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Heap memory for control and tables. Never called by a worker on its packet path.
+//
+// Every allocation may fail and every caller must survive that: a test makes
+// the n-th allocation fail in turn (mem_fail_at) and expects the callers'
+// objects unchanged.
+#pragma once
+
+#include "base/compiler.h"
+
+// Zeroed memory aligned to `align` (a power of two; 0 = as malloc). NULL when there is none.
+// Blocks of 2 MiB and more are advised to use transparent huge pages.
+must_check void *mem_zalloc(size_t size, size_t align);
+void mem_free(void *p); // NULL is fine
+
+// Tests only, one thread: fail the n-th allocation from now (1 = the next one); 0 = never.
+// mem_alloc_count() counts allocations since the last mem_fail_at().
+void mem_fail_at(uint64_t n);
+uint64_t mem_alloc_count(void);
