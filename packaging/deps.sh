@@ -10,17 +10,19 @@
 # lists on the machine do not know a package or know a version that is gone.
 set -euo pipefail
 
-# To compile the daemon, the command and the BPF programs.
-build=(build-essential meson ninja-build pkg-config python3 clang llvm libbpf-dev libelf-dev
-	zlib1g-dev bpftool libmnl-dev liburcu-dev libjansson-dev)
-# What the demonstration and an operator use beside garuda.
-run=(iproute2 ethtool iperf3 jq tcpdump iputils-ping curl procps)
-# What tests/run needs on top of build and run.
-test=(libcmocka-dev libclang-rt-14-dev clang-format shellcheck nftables util-linux)
-# tests/vm: Debian's own kernels under QEMU. The kernels themselves are fetched by tests/vm/run.
-vm=(qemu-system-x86 busybox-static kmod cpio xz-utils)
-# Other people's dataplanes, for the benches that compare; nothing depends on them.
-peers=(libdpdk-dev)
+declare -A packages=(
+	# To compile the daemon, the command and the BPF programs.
+	[build]='build-essential meson ninja-build pkg-config python3 clang llvm libbpf-dev
+		libelf-dev zlib1g-dev bpftool libmnl-dev liburcu-dev libjansson-dev'
+	# What the demonstration and an operator use beside garuda.
+	[run]='iproute2 ethtool iperf3 jq tcpdump iputils-ping curl procps'
+	# What tests/run needs on top of build and run.
+	[test]='libcmocka-dev libclang-rt-14-dev clang-format shellcheck util-linux'
+	# tests/vm: Debian's own kernels under QEMU; tests/vm/run fetches the kernels themselves.
+	[vm]='qemu-system-x86 busybox-static kmod cpio xz-utils'
+	# Other people's dataplanes, for the benches that compare; nothing depends on them.
+	[peers]='libdpdk-dev'
+)
 
 usage() {
 	sed -n '5,7s/^# *//p' "$0" >&2
@@ -37,16 +39,12 @@ esac
 
 wanted=()
 for group; do
-	case "$group" in
-	build | run | test | vm | peers)
-		declare -n members=$group
-		wanted+=("${members[@]}")
-		;;
-	*)
+	if [ -z "${packages[$group]:-}" ]; then
 		echo "deps.sh: no group '$group'; there are build, run, test, vm and peers" >&2
 		exit 2
-		;;
-	esac
+	fi
+	read -r -d '' -a members <<<"${packages[$group]}" || true
+	wanted+=("${members[@]}")
 done
 if [ $mode = list ]; then
 	printf '%s\n' "${wanted[@]}"
