@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The learning bridge: sources are looked up and, when new or moved, told to
+// control; destinations are looked up for output(). What is not found is
+// flooded there, if the ingress port's storm limits let it pass.
+#include "dataplane/path/path.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+#define LEARN_REPEAT_NS (5 * NS_PER_MS) // the same observation is posted again after this
+
+// Posts an observation unless the same one was posted a moment ago.
+static void learn(struct worker *w, fdb_key_t key, port_id_t port)
+{
+	struct learn_recent *r = &w->recent[(key * 0x9e3779b97f4a7c15ull) >> 54];
+	uint64_t stamp = w->now / LEARN_REPEAT_NS << 16 | port;
+
+	if (r->key == key && r->port_and_time == stamp)
+		return;
+	r->key = key;
+	r->port_and_time = stamp;
+	worker_post(w, &(struct event){.type = EVENT_MAC_SEEN,
+			       .port = port,
+			       .vlan = fdb_key_vlan(key),
+			       .mac = fdb_key_mac(key)});
+}
+
+static void learn_sources(struct worker *w, const struct snapshot *s, struct burst *b)
+{
+	fdb_hit_t hit[BURST_MAX];
+	uint64_t news = fdb_source_bulk(s->fdb, b->src, b->in_port, hit, b->n);
+
+	for (; unlikely(news); news &= news - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(news);
+
+		if (hit[i] != FDB_MISS && hit[i] & (FDB_STATIC | FDB_STICKY))
+			continue; // pinned by the user: frames elsewhere do not move it
+		if (s->vlans->flags[b->packet[i]->vlan] & VLAN_NO_LEARNING)
+			continue;
+		learn(w, b->src[i], b->in_port);
+	}
+}
+
+static bool storm_passes(struct worker *w, const struct burst *b, enum bum_class class)
+{
+	struct storm_bucket *t = &w->storm[b->in_port][class];
+	uint64_t rate = b->in->storm_rate[class];
+	uint64_t depth = rate / 10 + 1; // a burst of 100 ms
+	uint64_t elapsed = w->now - t->filled_at;
+
+	if (!rate)
+		return true;
+	if (elapsed > NS_PER_SEC) {
+		t->tokens = depth;
+		t->filled_at = w->now;
+	} else if (elapsed * rate >= NS_PER_SEC) {
+		uint64_t earned = elapsed * rate / NS_PER_SEC;
+
+		t->tokens = MIN(t->tokens + earned, depth);
+		t->filled_at += earned * NS_PER_SEC / rate;
+	}
+	if (!t->tokens)
+		return false;
+	t->tokens--;
+	return true;
+}
+
+static void police_floods(struct worker *w, struct burst *b)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		struct packet *p = b->packet[i];
+
+		if (b->hit[i] == FDB_MISS) {
+			enum bum_class class = key_bum_class(b->dst[i]);
+
+			if (!storm_passes(w, b, class)) {
+				packet_drop(w, p, DROP_l2_storm_broadcast + class);
+				continue;
+			}
+		}
+		b->packet[n] = p;
+		b->dst[n] = b->dst[i];
+		b->hit[n++] = b->hit[i];
+	}
+	b->n = n;
+}
+
+static_assert(DROP_l2_storm_broadcast + BUM_UNKNOWN == DROP_l2_storm_unknown &&
+		      DROP_l2_storm_broadcast + BUM_MULTICAST == DROP_l2_storm_multicast,
+	"drop reasons in the order of enum bum_class");
+
+void l2(struct worker *w, const struct snapshot *s, struct burst *b)
+{
+	if (!b->n)
+		return;
+	if (b->in->flags & PORT_LEARN)
+		learn_sources(w, s, b);
+	if (unlikely(b->in->state != PORT_FORWARDING)) {
+		for (unsigned i = 0; i < b->n; i++)
+			packet_drop(w, b->packet[i], DROP_l2_learning_state);
+		b->n = 0;
+		return;
+	}
+	fdb_lookup_bulk(s->fdb, b->dst, b->hit, b->n);
+	if (unlikely(b->in->flags & PORT_STORM))
+		police_floods(w, b);
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// To the egress ports' queues. The only place that copies packets: a flooded
+// packet is copied for every egress port but the last.
+#include "dataplane/path/path.h"
+
+#include <string.h>
+
+#include "dataplane/path/checksum.h"
+#include "dataplane/path/ethernet.h"
+#include "dataplane/path/segment.h"
+
+// Moves the MAC addresses by one tag and lets every offset follow.
+static fast_inline void tag_pop(struct packet *p)
+{
+	memmove(p->data + VLAN_TAG_SIZE, p->data, 12);
+	p->data += VLAN_TAG_SIZE;
+	p->len -= VLAN_TAG_SIZE;
+	p->total_len -= VLAN_TAG_SIZE;
+	p->l3_offset -= VLAN_TAG_SIZE;
+	p->csum_start -= VLAN_TAG_SIZE;
+	p->hdr_len -= VLAN_TAG_SIZE;
+	p->flags &= (uint8_t)~PACKET_TAGGED;
+}
+
+static fast_inline void tag_push(struct packet *p, uint16_t tci)
+{
+	p->data -= VLAN_TAG_SIZE;
+	memmove(p->data, p->data + VLAN_TAG_SIZE, 12);
+	store_be16(p->data + 12, ETHERTYPE_VLAN);
+	store_be16(p->data + 14, tci);
+	p->len += VLAN_TAG_SIZE;
+	p->total_len += VLAN_TAG_SIZE;
+	p->l3_offset += VLAN_TAG_SIZE;
+	p->csum_start += VLAN_TAG_SIZE;
+	p->hdr_len += VLAN_TAG_SIZE;
+	p->flags |= PACKET_TAGGED;
+}
+
+// The tag that the egress port wants (IEEE 802.1Q 6.9.2); priority bits are kept.
+static fast_inline void retag(struct packet *p, bool untagged)
+{
+	if (untagged) {
+		if (p->flags & PACKET_TAGGED)
+			tag_pop(p);
+	} else if (!(p->flags & PACKET_TAGGED)) {
+		tag_push(p, p->vlan);
+	} else if (unlikely(TCI_VID(p->tci) != p->vlan)) {
+		store_be16(p->data + 14, (p->tci & TCI_PCP_DEI) | p->vlan);
+	}
+}
+
+static fast_inline bool fits(const struct packet *p, const struct snapshot_port *out)
+{
+	uint32_t longest = out->max_bytes + VLAN_TAG_SIZE;
+
+	if (likely(p->gso_type == GSO_NONE))
+		return p->total_len <= longest;
+	return (uint32_t)p->hdr_len + p->gso_size <= longest;
+}
+
+static fast_inline void push(
+	struct worker *w, const struct snapshot *s, struct packet *p, port_id_t egress)
+{
+	struct txq *q = w->txq[egress];
+
+	if (q->n == 0)
+		w->dirty[w->n_dirty++] = egress;
+	q->packet[q->n++] = p;
+	if (unlikely(q->n == TXQ_SIZE))
+		tx_port(w, s, egress);
+}
+
+static void complete(struct worker *w, struct packet *p, port_id_t egress)
+{
+	checksum_complete(p);
+	counter_add(&w->counters[egress].csum_completed, 1);
+}
+
+static fast_inline uint32_t gso_cap(uint8_t gso_type)
+{
+	return gso_type == GSO_UDP ? PORT_TX_USO : PORT_TX_TSO;
+}
+
+// Segments p and queues the segments. Returns how many packets were queued.
+static unsigned push_segments(
+	struct worker *w, const struct snapshot *s, struct packet *p, port_id_t egress)
+{
+	struct packet *out[SEGMENTS_MAX];
+	struct port_counters *c = &w->counters[p->in_port];
+	bool no_frame;
+	unsigned n = segment(&w->cache, p, out, SEGMENTS_MAX, &no_frame);
+
+	if (!n) {
+		packet_drop(w, p, no_frame ? DROP_output_no_frame : DROP_output_segment);
+		return 0;
+	}
+	counter_add(&c->segments, n - 1);
+	packet_free(&w->cache, p);
+	for (unsigned i = 0; i < n; i++) {
+		if (!(s->port[egress].caps & PORT_TX_CSUM))
+			complete(w, out[i], egress);
+		push(w, s, out[i], egress);
+	}
+	return n;
+}
+
+// Queues a packet that has its egress tag. Returns how many packets were queued.
+static fast_inline unsigned enqueue(
+	struct worker *w, const struct snapshot *s, struct packet *p, port_id_t egress)
+{
+	uint32_t caps = s->port[egress].caps;
+
+	if (unlikely(p->gso_type != GSO_NONE) && !(caps & gso_cap(p->gso_type)))
+		return push_segments(w, s, p, egress);
+	if (unlikely(p->flags & PACKET_CSUM) && !(caps & PORT_TX_CSUM))
+		complete(w, p, egress);
+	push(w, s, p, egress);
+	return 1;
+}
+
+// Tags and queues for one egress port. Returns how many packets were queued.
+static fast_inline unsigned send_to(struct worker *w, const struct snapshot *s, struct packet *p,
+	port_id_t egress, bool untagged)
+{
+	retag(p, untagged);
+	if (unlikely(!fits(p, &s->port[egress]))) {
+		packet_drop(w, p, DROP_output_mtu);
+		return 0;
+	}
+	return enqueue(w, s, p, egress);
+}
+
+void output_enqueue(struct worker *w, const struct snapshot *s, struct packet *p, port_id_t egress)
+{
+	struct port_counters *c = &w->counters[p->in_port];
+
+	counter_add(&c->forwarded, enqueue(w, s, p, egress));
+}
+
+static fast_inline unsigned unicast(
+	struct worker *w, const struct snapshot *s, struct burst *b, unsigned i)
+{
+	struct packet *p = b->packet[i];
+	port_id_t egress = fdb_hit_port(b->hit[i]);
+	const struct snapshot_port *out = &s->port[egress];
+
+	if (unlikely(b->hit[i] & FDB_LOCAL)) {
+		packet_drop(w, p, DROP_l2_to_switch);
+		return 0;
+	}
+	if (unlikely(egress == b->in_port)) {
+		packet_drop(w, p, DROP_l2_same_port);
+		return 0;
+	}
+	if (unlikely(egress >= s->n_ports || !(out->flags & PORT_EGRESS))) {
+		packet_drop(w, p, DROP_output_port_gone);
+		return 0;
+	}
+	if (unlikely(out->flags & b->in->flags & PORT_ISOLATED)) {
+		packet_drop(w, p, DROP_l2_isolated);
+		return 0;
+	}
+	if (unlikely(!vlan_has(vlan_members(s->vlans, p->vlan), egress))) {
+		packet_drop(w, p, DROP_output_vlan);
+		return 0;
+	}
+	return send_to(w, s, p, egress, vlan_has(vlan_untagged(s->vlans, p->vlan), egress));
+}
+
+// The VLAN's members that take this class, never the ingress port. Returns how many.
+static unsigned flood_ports(
+	const struct snapshot *s, const struct burst *b, unsigned i, port_id_t *ports)
+{
+	vlan_id_t vlan = b->packet[i]->vlan;
+	const uint64_t *members = vlan_members(s->vlans, vlan);
+	const uint64_t *takes = s->flood[key_bum_class(b->dst[i])];
+	unsigned n = 0;
+
+	if (s->vlans->flags[vlan] & VLAN_NO_FLOOD)
+		return 0;
+	for (unsigned word = 0; word < s->vlans->words; word++) {
+		uint64_t set = members[word] & takes[word];
+
+		if (b->in->flags & PORT_ISOLATED)
+			set &= ~s->isolated[word];
+		if (word == b->in_port / 64)
+			set &= ~(1ull << (b->in_port % 64));
+		for (; set; set &= set - 1)
+			ports[n++] = (port_id_t)(word * 64 + (unsigned)__builtin_ctzll(set));
+	}
+	return n;
+}
+
+static unsigned flood(struct worker *w, const struct snapshot *s, struct burst *b, unsigned i)
+{
+	struct packet *p = b->packet[i];
+	const uint64_t *untagged = vlan_untagged(s->vlans, p->vlan);
+	port_id_t ports[PORT_MAX];
+	unsigned n = flood_ports(s, b, i, ports);
+	unsigned queued = 0;
+
+	if (!n) {
+		packet_drop(w, p, DROP_l2_no_egress);
+		return 0;
+	}
+	counter_add(&b->counters->flooded, 1);
+	counter_add(&b->counters->copies, n - 1);
+	for (unsigned k = 0; k + 1 < n; k++) {
+		struct packet *copy = packet_copy(&w->cache, p);
+
+		if (copy)
+			queued += send_to(w, s, copy, ports[k], vlan_has(untagged, ports[k]));
+		else
+			counter_add(&b->counters->drop[DROP_output_no_frame], 1);
+	}
+	return queued + send_to(w, s, p, ports[n - 1], vlan_has(untagged, ports[n - 1]));
+}
+
+void output(struct worker *w, const struct snapshot *s, struct burst *b)
+{
+	unsigned queued = 0;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		if (likely(b->hit[i] != FDB_MISS))
+			queued += unicast(w, s, b, i);
+		else
+			queued += flood(w, s, b, i);
+	}
+	if (b->n)
+		counter_add(&b->counters->forwarded, queued);
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A packet's whole way, in order. Run to completion on the worker that received
+// the burst; the transmit rings are filled once per loop by tx().
+#include "dataplane/path/path.h"
+
+unsigned pipeline_run(struct worker *w, const struct snapshot *s, struct port_queue *rxq)
+{
+	struct burst b;
+	unsigned n;
+
+	rx(w, s, rxq, &b);  // port  -> b
+	n = b.n;            //
+	parse(w, &b);       // headers -> packet fields, keys
+	classify(w, s, &b); // ingress rules -> VLAN
+	l2(w, s, &b);       // FDB -> egress port or flood
+	output(w, s, &b);   // tag, offloads, copies -> transmit queues
+	return n;
+}
+
+void packet_drop(struct worker *w, struct packet *p, enum drop_reason reason)
+{
+	counter_add(&w->counters[p->in_port].drop[reason], 1);
+	packet_free(&w->cache, p);
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The list of port kinds, and what is common to opening one.
+#include "dataplane/port/port.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "dataplane/port/kinds.h"
+
+static const struct port_ops *const kinds[] = {&port_ops_af_xdp, &port_ops_tap, &port_ops_memory};
+static const char *const kind_names[] = {"af_xdp", "tap", "memory", NULL};
+
+static_assert(ARRAY_SIZE(kind_names) == ARRAY_SIZE(kinds) + 1, "a name for every kind");
+
+const char *const *port_kinds(void)
+{
+	return kind_names;
+}
+
+int port_fail(struct port *port, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(port->error, sizeof(port->error), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+int port_open(struct port **out, const char *kind, port_id_t id, const struct port_config *config,
+	char *error)
+{
+	static uint32_t serial;
+	struct port *port;
+	int err = -EINVAL;
+
+	snprintf(error, PORT_ERROR_SIZE, "port %s: unknown kind %s", config->name, kind);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (strcmp(kinds[i]->kind, kind) != 0)
+			continue;
+		port = mem_zalloc(sizeof(*port), CACHE_LINE);
+		if (!port) {
+			snprintf(error, PORT_ERROR_SIZE, "port %s: out of memory", config->name);
+			return -ENOMEM;
+		}
+		snprintf(port->name, sizeof(port->name), "%s", config->name);
+		port->id = id;
+		port->ops = kinds[i];
+		port->n_queues = config->n_queues ? config->n_queues : 1;
+		for (unsigned q = 0; q < PORT_QUEUES_MAX; q++)
+			port->queue[q] = (struct port_queue){.rx_burst = kinds[i]->rx_burst,
+				.tx_burst = kinds[i]->tx_burst,
+				.port = id,
+				.index = (uint16_t)q,
+				.serial = ++serial,
+				.fd = -1};
+		err = port->ops->open(port, config);
+		if (err) {
+			snprintf(error, PORT_ERROR_SIZE, "%s",
+				port->error[0] ? port->error : strerror(-err));
+			mem_free(port);
+			return err;
+		}
+		*out = port;
+		return 0;
+	}
+	return err;
+}
+
+void port_close(struct port *port)
+{
+	if (!port)
+		return;
+	port->ops->close(port);
+	mem_free(port);
+}
