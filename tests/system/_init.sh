@@ -281,6 +281,13 @@ host_add() {
 		*) ip -n "$GT_PREFIX-$name" addr add "$address" dev eth0 ;;
 		esac
 	done
+	if [ "$GT_DUT" = garuda ] && ! wait_for 5 port_is_up "$name"; then
+		fail "port $name does not come up: $(g port show "$name" --json 2>&1)"
+	fi
+}
+
+port_is_up() {
+	g port show "$1" --json | jq -e '.port.oper == "up"'
 }
 
 # wire_add HOST MAC [MTU]: a stock veth pair: eth0 in the host, v-HOST in the device's namespace.
