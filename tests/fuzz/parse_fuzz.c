@@ -11,12 +11,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static unsigned n_dropped;
 
 // Stands in for pipeline.c, which would bring the whole dataplane.
-void packet_drop(struct worker *w, struct packet *p, enum drop_reason reason)
+void burst_drop_refused(struct worker *w, struct burst *b)
 {
-	if (reason >= N_DROP_REASONS)
+	if (b->refused != 1 || b->reason[0] >= N_DROP_REASONS)
 		abort();
 	n_dropped++;
-	input_free(p);
+	input_free(b->packet[0]);
+	b->n = 0;
 }
 
 static void use(struct packet *p)
