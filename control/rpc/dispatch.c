@@ -163,7 +163,7 @@ static int append(const char *data, size_t size, void *arg)
 	struct rpc_message *m = arg;
 
 	// One byte is kept for the bracket that ends a batch.
-	if (size > RPC_MAX_REPLY - 1 - m->reply_size)
+	if (m->reply_size + size + 1 > m->reply_limit)
 		return -1;
 	if (m->reply_size + size + 1 > m->reply_cap) {
 		size_t cap = MAX(m->reply_cap * 2, (size_t)512);
@@ -191,6 +191,8 @@ static bool reply_with(struct rpc_message *m, const json_t *id, const char *what
 	size_t before = m->reply_size;
 	bool fits = false;
 
+	// The errors of a whole batch, ids included, fit into what results leave.
+	m->reply_limit = strcmp(what, "result") ? RPC_MAX_REPLY : RPC_MAX_REPLY / 4 * 3;
 	if (!body || !reply || json_object_set(reply, "jsonrpc", version) ||
 		json_object_set(reply, what, body))
 		goto out;
@@ -290,7 +292,7 @@ static void run_request(
 	else if (!reply_with(m, id, "result", result))
 		refuse(m, id, RPC_LIMIT,
 			"%s: the reply would be longer than %u bytes; ask for less at once", name,
-			RPC_MAX_REPLY);
+			RPC_MAX_REPLY / 4 * 3);
 }
 
 // -- one line -----------------------------------------------------------------

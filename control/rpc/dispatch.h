@@ -19,7 +19,7 @@
 #define RPC_MAX_DEPTH  32         // nesting of JSON
 #define RPC_MAX_VALUES 100000     // JSON values in a line: bounds the parsed tree's memory
 #define RPC_MAX_BATCH  1024       // calls in a batch
-#define RPC_MAX_REPLY  (8u << 20) // bytes of a reply line
+#define RPC_MAX_REPLY  (8u << 20) // bytes of a reply line; the last quarter is for errors only
 
 // Who asks. The configuration file's loader uses {.may_write = true}.
 struct rpc_peer {
@@ -72,7 +72,7 @@ struct rpc_message {
 	size_t next;          // index of the next call
 	bool is_batch;
 	char *reply; // text without the final newline; NULL: nothing to send
-	size_t reply_size, reply_cap;
+	size_t reply_size, reply_cap, reply_limit;
 	bool broken; // no memory, or the reply got too long: hang up
 };
 

@@ -61,8 +61,7 @@ def text(api):
                 out += ["Result:", ""] + field_table(api, m.result, False)
             else:
                 out += ["Result: an empty object.", ""]
-            if m.errors:
-                out += ["Errors: " + ", ".join(m.errors) + ".", ""]
+            out += ["Errors: " + ", ".join(m.errors) + ".", ""]
             request = {"jsonrpc": "2.0", "id": 1, "method": m.name, "params": m.example["params"]}
             out += ["```json", json.dumps(request)]
             if not m.bare_result:

@@ -61,7 +61,7 @@ def method(api, m):
                      for p in m.params]
     out["result"] = {"name": m.c_name + "_result", "schema": result}
     out["errors"] = [{"code": api.errors[e]["code"], "message": e, "data": api.errors[e]["text"]}
-                     for e in ["invalid_params"] + m.errors]
+                     for e in m.errors]
     out["examples"] = [{"name": m.c_name + "_example",
                         "params": [{"name": k, "value": v} for k, v in m.example["params"].items()],
                         "result": {"name": "result", "value": m.example["result"]}}]

@@ -129,9 +129,11 @@ class Method:
         self.bare_result = spec.get("bare_result")
         require(self.bare_result is None or [f.name for f in self.result] == [self.bare_result], where,
                 "'bare_result' must name the only result member")
-        self.errors = spec["errors"]
-        for name in self.errors:
+        common = ["invalid_params", "no_memory", "failed"] + (["denied"] if self.access == "write" else [])
+        for name in spec["errors"]:
             require(name in api.errors, where, f"unknown error '{name}'")
+            require(name not in common, where, f"error '{name}' needs no mention: every such method may fail so")
+        self.errors = [e for e in api.errors if e in common + spec["errors"]]
         self.read_cli(api, spec.get("cli", {}))
         self.example = spec["example"]
         check_keys(where + " example", self.example, {"params", "result"}, ("params", "result"))
