@@ -7,6 +7,7 @@
 
 #include "dataplane/path/checksum.h"
 #include "dataplane/path/ethernet.h"
+#include "dataplane/path/segment.h"
 
 void parse(struct worker *w, struct burst *b)
 {
@@ -37,7 +38,8 @@ void parse(struct worker *w, struct burst *b)
 			p->ethertype = load_be16(p->data + 16);
 			p->l3_offset += VLAN_TAG_SIZE;
 		}
-		if (unlikely(p->flags & PACKET_CSUM) && !checksum_request_valid(p)) {
+		if ((unlikely(p->flags & PACKET_CSUM) && !checksum_request_valid(p)) ||
+			(unlikely(p->gso_type != GSO_NONE) && !segment_request_valid(p))) {
 			packet_drop(w, p, DROP_parse_bad_offload);
 			continue;
 		}
