@@ -5,6 +5,7 @@
 #include "dataplane/port/af_xdp_worker.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 // Asks the kernel to send what stands in the transmit ring. It stops early when the device or the
@@ -152,16 +153,39 @@ static fast_inline void put_desc(struct xsk *x, const struct packet *p, uint32_t
 	d->options = options;
 }
 
+static void refuse(struct xsk *x, struct packet_cache *c, struct packet *p)
+{
+	atomic_store_explicit(&x->tx_refused,
+		atomic_load_explicit(&x->tx_refused, memory_order_relaxed) + 1,
+		memory_order_relaxed);
+	packet_free(c, p);
+}
+
+// The kernel wants room for metadata before every descriptor's data, used or not: data at
+// the very start of the region moves. False when there is no room to move it.
+static bool has_room_before(const struct xsk *x, struct packet *p)
+{
+	const size_t room = sizeof(struct xsk_tx_metadata);
+
+	if (likely((size_t)(p->data - x->geometry->base) >= room))
+		return true;
+	if (p->len > FRAME_STRIDE - room)
+		return false;
+	memmove(x->geometry->base + room, p->data, p->len);
+	p->data = x->geometry->base + room;
+	return true;
+}
+
 // A chain goes as a whole or not at all. False when the ring lacks room.
 static bool put_chain(struct xsk *x, struct packet_cache *c, struct packet *head, uint32_t room)
 {
+	bool fits = head->n_frames <= XSK_CHAIN_MAX && x->features & XSK_MULTI_BUFFER;
 	uint32_t first = x->tx_next;
 
-	if (head->n_frames > XSK_CHAIN_MAX || !(x->features & XSK_MULTI_BUFFER)) {
-		atomic_store_explicit(&x->tx_refused,
-			atomic_load_explicit(&x->tx_refused, memory_order_relaxed) + 1,
-			memory_order_relaxed);
-		packet_free(c, head);
+	for (struct packet *p = head; p && fits; p = p->next)
+		fits = has_room_before(x, p);
+	if (!fits) {
+		refuse(x, c, head);
 		return true;
 	}
 	if (head->n_frames > room)
