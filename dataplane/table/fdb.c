@@ -123,20 +123,15 @@ void fdb_destroy(struct fdb *f)
 static int64_t find_in(const struct fdb *f, const struct fdb_table *t, uint64_t hash)
 {
 	uint64_t want = fdb_stored(&f->layout, hash) | SLOT_VALID;
-	uint32_t bucket = fdb_home(hash, t->n_buckets);
+	size_t slot = (size_t)fdb_home(hash, t->n_buckets) * SLOTS;
+	unsigned found = f->ops->scan(&t->slots[slot], want, f->layout.match_mask) & 0xff;
 
-	for (bool alt = false;; alt = true) {
-		size_t slot = (size_t)bucket * SLOTS;
-
-		for (size_t end = slot + SLOTS; slot < end; slot++)
-			if ((atomic_load_explicit(&t->slots[slot], memory_order_relaxed) &
-				    f->layout.match_mask) == want)
-				return (int64_t)slot;
-		if (alt || !t->displaced[bucket])
-			return -1;
-		bucket = fdb_alt(bucket, hash, t->n_buckets, t->alt_mask);
-		want |= SLOT_ALT;
+	if (!found && slot_load(&t->slots[slot]) & SLOT_OVERFLOW) {
+		slot = (size_t)fdb_alt((uint32_t)(slot / SLOTS), hash, t->n_buckets, t->alt_mask) *
+		       SLOTS;
+		found = f->ops->scan(&t->slots[slot], want | SLOT_ALT, f->layout.match_mask) & 0xff;
 	}
+	return found ? (int64_t)slot + __builtin_ctz(found) : -1;
 }
 
 struct fdb_place fdb_locate(const struct fdb *f, uint64_t hash)
@@ -195,9 +190,9 @@ static int insert(struct fdb *f, fdb_key_t key, uint64_t hash, port_id_t port, u
 		return -ENOSPC;
 	}
 	fdb_make_room(f);
-	err = fdb_place_in(f, fdb_newest(f), hash, fields | port, f->pass, &slot);
+	err = fdb_place_in(f, fdb_newest(f), hash, fields | port, &slot);
 	if (err && !fdb_grow_now(f))
-		err = fdb_place_in(f, fdb_newest(f), hash, fields | port, f->pass, &slot);
+		err = fdb_place_in(f, fdb_newest(f), hash, fields | port, &slot);
 	if (err) {
 		f->stats.full++;
 		return err;

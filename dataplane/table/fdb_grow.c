@@ -75,14 +75,11 @@ static uint64_t empty_slot(struct fdb_table *t, uint32_t slot)
 	return atomic_fetch_and_explicit(&t->slots[slot], SLOT_OVERFLOW, memory_order_release);
 }
 
-static int free_lane(const struct fdb_table *t, uint32_t bucket)
+static int free_lane(const struct fdb *f, const struct fdb_table *t, uint32_t bucket)
 {
-	const slot_t *s = &t->slots[(size_t)bucket * SLOTS];
+	unsigned found = f->ops->scan(&t->slots[(size_t)bucket * SLOTS], 0, 0) >> SLOTS;
 
-	for (int i = 0; i < SLOTS; i++)
-		if (!(atomic_load_explicit(&s[i], memory_order_relaxed) & SLOT_VALID))
-			return i;
-	return -1;
+	return found ? __builtin_ctz(found) : -1;
 }
 
 static void count_displaced(struct fdb_table *t, uint32_t home)
@@ -123,7 +120,7 @@ static int evict(struct fdb *f, struct fdb_table *t, uint32_t bucket)
 		if (slot & SLOT_ALT || t->displaced[bucket] == UINT8_MAX)
 			continue;
 		alt = fdb_alt(bucket, fdb_slot_hash(f, t, bucket, slot), t->n_buckets, t->alt_mask);
-		lane = free_lane(t, alt);
+		lane = free_lane(f, t, alt);
 		if (lane < 0)
 			continue;
 		to = alt * SLOTS + (uint32_t)lane;
@@ -137,20 +134,20 @@ static int evict(struct fdb *f, struct fdb_table *t, uint32_t bucket)
 	return -1;
 }
 
-// Put an entry (its flags, SEEN and port in `fields`) into this table. -ENOSPC: both its buckets
-// are full and so are those where their entries could go.
-int fdb_place_in(struct fdb *f, struct fdb_table *t, uint64_t hash, uint64_t fields, uint8_t stamp,
-	uint32_t *slot)
+// Put an entry (its flags, SEEN and port in `fields`) into this table. Its stamp is not set: it
+// means something only after the first pass of ageing that finds the entry. -ENOSPC: both its
+// buckets are full and so are those where their entries could go.
+int fdb_place_in(struct fdb *f, struct fdb_table *t, uint64_t hash, uint64_t fields, uint32_t *slot)
 {
 	uint64_t value = fdb_stored(&f->layout, hash) | SLOT_VALID | fields;
 	uint32_t home = fdb_home(hash, t->n_buckets);
 	uint32_t alt = fdb_alt(home, hash, t->n_buckets, t->alt_mask);
-	int lane = free_lane(t, home);
+	int lane = free_lane(f, t, home);
 	bool displaced = false;
 
 	if (lane < 0) {
 		displaced = true;
-		lane = free_lane(t, alt);
+		lane = free_lane(f, t, alt);
 	}
 	if (lane < 0) {
 		displaced = false;
@@ -163,7 +160,6 @@ int fdb_place_in(struct fdb *f, struct fdb_table *t, uint64_t hash, uint64_t fie
 	if (lane < 0 || (displaced && t->displaced[home] == UINT8_MAX))
 		return -ENOSPC;
 	*slot = (displaced ? alt : home) * SLOTS + (uint32_t)lane;
-	t->stamp[*slot] = stamp;
 	fill_slot(t, *slot, displaced ? value | SLOT_ALT : value);
 	if (displaced)
 		count_displaced(t, home);
@@ -216,8 +212,9 @@ static void move_bucket(struct fdb *f, struct fdb_table *t, struct fdb_table *ne
 		if (!(slot & SLOT_VALID))
 			continue;
 		hash = fdb_slot_hash(f, t, fdb_slot_home(f, t, bucket, slot), slot);
-		if (fdb_place_in(f, next, hash, slot & keep, t->stamp[from], &to))
+		if (fdb_place_in(f, next, hash, slot & keep, &to))
 			continue; // stays for the next turn; readers search both tables
+		next->stamp[to] = t->stamp[from];
 		if (fdb_clear_slot(f, t, from) & ~slot & SLOT_SEEN) // marked since it was copied
 			atomic_fetch_or_explicit(&next->slots[to], SLOT_SEEN, memory_order_relaxed);
 	}

@@ -84,6 +84,9 @@ struct fdb_ops {
 	const char *name;
 	void (*lookup)(const struct fdb *, const fdb_key_t *, fdb_hit_t *, unsigned n);
 	uint64_t (*source)(struct fdb *, const fdb_key_t *, port_id_t, fdb_hit_t *, unsigned n);
+	// Control: the lanes of a bucket that hold `want` (bits 0..7), and those that are free
+	// (bits 8..15). Without a branch, so that the misses of consecutive calls overlap.
+	unsigned (*scan)(const slot_t *bucket, uint64_t want, uint64_t mask);
 };
 
 struct fdb {
@@ -204,8 +207,7 @@ void fdb_drop_entry(struct fdb *, struct fdb_table *, uint32_t slot);
 struct fdb_table *fdb_table_new(uint32_t n_buckets); // not zeroed yet
 void fdb_table_free(struct fdb_table *);
 struct fdb_table *fdb_newest(const struct fdb *);
-int fdb_place_in(struct fdb *, struct fdb_table *, uint64_t hash, uint64_t fields, uint8_t stamp,
-	uint32_t *slot);
+int fdb_place_in(struct fdb *, struct fdb_table *, uint64_t hash, uint64_t fields, uint32_t *slot);
 uint64_t fdb_clear_slot(struct fdb *, struct fdb_table *, uint32_t slot); // returns what was there
 void fdb_make_room(struct fdb *);                // before an insertion: grow if it is time
 int fdb_grow_now(struct fdb *);                  // no place was found: -ENOSPC if it does not help
