@@ -120,36 +120,35 @@ void fdb_destroy(struct fdb *f)
 }
 
 // -- one entry ----------------------------------------------------------------------
-static int64_t find_in(const struct fdb *f, const struct fdb_table *t, uint64_t hash)
+// The slot in this table, or NO_SLOT; then *free_slot is one at home where it could go, or NO_SLOT.
+static uint32_t find_in(
+	const struct fdb *f, const struct fdb_table *t, uint64_t hash, uint32_t *free_slot)
 {
 	uint64_t want = fdb_stored(&f->layout, hash) | SLOT_VALID;
-	uint32_t bucket = fdb_home(hash, t->n_buckets);
+	uint32_t home = fdb_home(hash, t->n_buckets), slot = home * SLOTS;
+	unsigned found = f->ops->scan(&t->slots[slot], want, f->layout.match_mask);
 
-	for (bool alt = false;; alt = true) {
-		size_t slot = (size_t)bucket * SLOTS;
-
-		for (size_t end = slot + SLOTS; slot < end; slot++)
-			if ((atomic_load_explicit(&t->slots[slot], memory_order_relaxed) &
-				    f->layout.match_mask) == want)
-				return (int64_t)slot;
-		if (alt || !t->displaced[bucket])
-			return -1;
-		bucket = fdb_alt(bucket, hash, t->n_buckets, t->alt_mask);
-		want |= SLOT_ALT;
+	*free_slot = found >> SLOTS ? slot + (uint32_t)__builtin_ctz(found >> SLOTS) : NO_SLOT;
+	if (!(found & 0xff) && slot_load(&t->slots[slot]) & SLOT_OVERFLOW) {
+		slot = fdb_alt(home, hash, t->n_buckets, t->alt_mask) * SLOTS;
+		found = f->ops->scan(&t->slots[slot], want | SLOT_ALT, f->layout.match_mask);
 	}
+	found &= 0xff;
+	return found ? slot + (uint32_t)__builtin_ctz(found) : NO_SLOT;
 }
 
 struct fdb_place fdb_locate(const struct fdb *f, uint64_t hash)
 {
-	struct fdb_table *t = atomic_load_explicit(&f->table, memory_order_relaxed);
+	struct fdb_table *t = atomic_load_explicit(&f->table, memory_order_relaxed), *next;
+	struct fdb_place at;
 
-	for (; t; t = atomic_load_explicit(&t->next, memory_order_relaxed)) {
-		int64_t slot = find_in(f, t, hash);
-
-		if (slot >= 0)
-			return (struct fdb_place){t, (uint32_t)slot};
+	for (;; t = next) {
+		at.table = t;
+		at.slot = find_in(f, t, hash, &at.free_slot);
+		next = atomic_load_explicit(&t->next, memory_order_relaxed);
+		if (at.slot != NO_SLOT || !next)
+			return at;
 	}
-	return (struct fdb_place){0};
 }
 
 static uint64_t slot_flags(uint32_t flags)
@@ -185,19 +184,20 @@ static bool valid(const struct fdb *f, fdb_key_t key, port_id_t port)
 	       key >> 16 && !(key >> 56 & 1);
 }
 
-static int insert(struct fdb *f, fdb_key_t key, uint64_t hash, port_id_t port, uint64_t fields)
+static int insert(struct fdb *f, fdb_key_t key, uint64_t hash, const struct fdb_place *at,
+	port_id_t port, uint64_t fields)
 {
-	uint32_t slot;
-	int err;
+	int err = 0;
 
 	if (f->n_entries >= f->max_entries) {
 		f->stats.full++;
 		return -ENOSPC;
 	}
-	fdb_make_room(f);
-	err = fdb_place_in(f, fdb_newest(f), hash, fields | port, f->pass, &slot);
-	if (err && !fdb_grow_now(f))
-		err = fdb_place_in(f, fdb_newest(f), hash, fields | port, f->pass, &slot);
+	// Growing may have taken the free slot.
+	if (fdb_make_room(f) || at->free_slot == NO_SLOT)
+		err = fdb_place_new(f, hash, fields | port);
+	else
+		fdb_place_at(f, at->table, at->free_slot, hash, fields | port);
 	if (err) {
 		f->stats.full++;
 		return err;
@@ -232,12 +232,12 @@ int fdb_learn(struct fdb *f, fdb_key_t key, port_id_t port, port_id_t *old_port)
 	if (!valid(f, key, port))
 		return -EINVAL;
 	at = fdb_locate(f, hash);
-	if (!at.table) {
+	if (at.slot == NO_SLOT) {
 		if (f->n_port_learned[port] >= f->port_limit[port]) {
 			f->stats.port_full++;
 			return -EDQUOT;
 		}
-		err = insert(f, key, hash, port, SLOT_SEEN);
+		err = insert(f, key, hash, &at, port, SLOT_SEEN);
 		f->stats.learned += !err;
 		return err ? err : FDB_NEW;
 	}
@@ -264,6 +264,14 @@ int fdb_learn(struct fdb *f, fdb_key_t key, port_id_t port, port_id_t *old_port)
 	return FDB_MOVED;
 }
 
+void fdb_prefetch(const struct fdb *f, fdb_key_t key)
+{
+	const struct fdb_table *t = fdb_newest(f);
+	uint32_t home = fdb_home(fdb_hash(&f->mix, key), t->n_buckets);
+
+	__builtin_prefetch((const void *)&t->slots[(size_t)home * SLOTS], 1);
+}
+
 int fdb_add(struct fdb *f, fdb_key_t key, port_id_t port, uint32_t flags)
 {
 	uint64_t hash = fdb_hash(&f->mix, key), fields = slot_flags(flags) | SLOT_SEEN;
@@ -272,8 +280,8 @@ int fdb_add(struct fdb *f, fdb_key_t key, port_id_t port, uint32_t flags)
 	if (!valid(f, key, port) || flags & ~FDB_FLAGS)
 		return -EINVAL;
 	at = fdb_locate(f, hash);
-	if (!at.table)
-		return insert(f, key, hash, port, fields);
+	if (at.slot == NO_SLOT)
+		return insert(f, key, hash, &at, port, fields);
 	change(f, &at.table->slots[at.slot], port, fields);
 	return 0;
 }
@@ -282,7 +290,7 @@ int fdb_remove(struct fdb *f, fdb_key_t key)
 {
 	struct fdb_place at = fdb_locate(f, fdb_hash(&f->mix, key));
 
-	if (key & 15 || !at.table)
+	if (key & 15 || at.slot == NO_SLOT)
 		return -ENOENT;
 	fdb_drop_entry(f, at.table, at.slot);
 	f->stats.removed++;

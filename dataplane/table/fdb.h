@@ -102,6 +102,10 @@ enum fdb_learned {
 // old_port may be NULL; it is set for FDB_MOVED and FDB_REFUSED.
 int fdb_learn(struct fdb *, fdb_key_t, port_id_t, port_id_t *old_port);
 
+// A hint that fdb_learn() or fdb_add() of this key follows soon: with a batch of observations in
+// hand, prefetch all, then learn all, and their cache misses overlap.
+void fdb_prefetch(const struct fdb *, fdb_key_t);
+
 // Insert or overwrite by the administrator's will; flags of FDB_FLAGS, 0 = as if learned. The
 // port's limit counts learned entries only, so it does not apply here. Errors as fdb_learn().
 int fdb_add(struct fdb *, fdb_key_t, port_id_t, uint32_t flags);

@@ -75,14 +75,11 @@ static uint64_t empty_slot(struct fdb_table *t, uint32_t slot)
 	return atomic_fetch_and_explicit(&t->slots[slot], SLOT_OVERFLOW, memory_order_release);
 }
 
-static int free_lane(const struct fdb_table *t, uint32_t bucket)
+static int free_lane(const struct fdb *f, const struct fdb_table *t, uint32_t bucket)
 {
-	const slot_t *s = &t->slots[(size_t)bucket * SLOTS];
+	unsigned found = f->ops->scan(&t->slots[(size_t)bucket * SLOTS], 0, 0) >> SLOTS;
 
-	for (int i = 0; i < SLOTS; i++)
-		if (!(atomic_load_explicit(&s[i], memory_order_relaxed) & SLOT_VALID))
-			return i;
-	return -1;
+	return found ? __builtin_ctz(found) : -1;
 }
 
 static void count_displaced(struct fdb_table *t, uint32_t home)
@@ -123,7 +120,7 @@ static int evict(struct fdb *f, struct fdb_table *t, uint32_t bucket)
 		if (slot & SLOT_ALT || t->displaced[bucket] == UINT8_MAX)
 			continue;
 		alt = fdb_alt(bucket, fdb_slot_hash(f, t, bucket, slot), t->n_buckets, t->alt_mask);
-		lane = free_lane(t, alt);
+		lane = free_lane(f, t, alt);
 		if (lane < 0)
 			continue;
 		to = alt * SLOTS + (uint32_t)lane;
@@ -137,49 +134,46 @@ static int evict(struct fdb *f, struct fdb_table *t, uint32_t bucket)
 	return -1;
 }
 
-// Put an entry (its flags, SEEN and port in `fields`) into this table. -ENOSPC: both its buckets
-// are full and so are those where their entries could go.
-int fdb_place_in(struct fdb *f, struct fdb_table *t, uint64_t hash, uint64_t fields, uint8_t stamp,
-	uint32_t *slot)
+// Put an entry (its flags, SEEN and port in `fields`) into a free slot of its home bucket. Its
+// stamp is not set: it means something only after the first pass of ageing that finds the entry.
+void fdb_place_at(
+	struct fdb *f, struct fdb_table *t, uint32_t free_slot, uint64_t hash, uint64_t fields)
 {
-	uint64_t value = fdb_stored(&f->layout, hash) | SLOT_VALID | fields;
-	uint32_t home = fdb_home(hash, t->n_buckets);
-	uint32_t alt = fdb_alt(home, hash, t->n_buckets, t->alt_mask);
-	int lane = free_lane(t, home);
-	bool displaced = false;
-
-	if (lane < 0) {
-		displaced = true;
-		lane = free_lane(t, alt);
-	}
-	if (lane < 0) {
-		displaced = false;
-		lane = evict(f, t, home);
-	}
-	if (lane < 0) {
-		displaced = true;
-		lane = evict(f, t, alt);
-	}
-	if (lane < 0 || (displaced && t->displaced[home] == UINT8_MAX))
-		return -ENOSPC;
-	*slot = (displaced ? alt : home) * SLOTS + (uint32_t)lane;
-	t->stamp[*slot] = stamp;
-	fill_slot(t, *slot, displaced ? value | SLOT_ALT : value);
-	if (displaced)
-		count_displaced(t, home);
+	fill_slot(t, free_slot, fdb_stored(&f->layout, hash) | SLOT_VALID | fields);
 	t->n_entries++;
+}
+
+// Put an entry where there is room, and say where. -ENOSPC: both its buckets are full and so are
+// those where their entries could go.
+static int place_in(
+	struct fdb *f, struct fdb_table *t, uint64_t hash, uint64_t fields, uint32_t *slot)
+{
+	uint32_t home = fdb_home(hash, t->n_buckets), bucket = home;
+	uint32_t alt = fdb_alt(home, hash, t->n_buckets, t->alt_mask);
+	int lane = free_lane(f, t, home);
+
+	if (lane < 0)
+		lane = free_lane(f, t, bucket = alt);
+	if (lane < 0)
+		lane = evict(f, t, bucket = home);
+	if (lane < 0)
+		lane = evict(f, t, bucket = alt);
+	if (lane < 0 || (bucket != home && t->displaced[home] == UINT8_MAX))
+		return -ENOSPC;
+	*slot = bucket * SLOTS + (uint32_t)lane;
+	if (bucket == home) {
+		fdb_place_at(f, t, *slot, hash, fields);
+		return 0;
+	}
+	fdb_place_at(f, t, *slot, hash, fields | SLOT_ALT);
+	count_displaced(t, home);
 	return 0;
 }
 
 // -- growing ----------------------------------------------------------------------
-static uint32_t bigger(uint32_t n_buckets)
-{
-	return n_buckets + n_buckets / 2;
-}
-
 static int begin(struct fdb *f, const struct fdb_table *t)
 {
-	f->fresh = fdb_table_new(bigger(t->n_buckets));
+	f->fresh = fdb_table_new(2 * t->n_buckets);
 	if (!f->fresh) {
 		// Ask again when a 64th of the table has been filled besides.
 		f->retry_grow_at = f->n_entries + t->n_buckets / 8 + 1;
@@ -216,8 +210,9 @@ static void move_bucket(struct fdb *f, struct fdb_table *t, struct fdb_table *ne
 		if (!(slot & SLOT_VALID))
 			continue;
 		hash = fdb_slot_hash(f, t, fdb_slot_home(f, t, bucket, slot), slot);
-		if (fdb_place_in(f, next, hash, slot & keep, t->stamp[from], &to))
+		if (place_in(f, next, hash, slot & keep, &to))
 			continue; // stays for the next turn; readers search both tables
+		next->stamp[to] = t->stamp[from];
 		if (fdb_clear_slot(f, t, from) & ~slot & SLOT_SEEN) // marked since it was copied
 			atomic_fetch_or_explicit(&next->slots[to], SLOT_SEEN, memory_order_relaxed);
 	}
@@ -257,7 +252,7 @@ bool fdb_grow_step(struct fdb *f, unsigned work)
 }
 
 // Three quarters full is where lookups still nearly always end in the home bucket.
-void fdb_make_room(struct fdb *f)
+bool fdb_make_room(struct fdb *f)
 {
 	struct fdb_table *t = atomic_load_explicit(&f->table, memory_order_relaxed);
 
@@ -268,11 +263,14 @@ void fdb_make_room(struct fdb *f)
 	else if (t->n_entries >= (size_t)t->n_buckets * SLOTS / 4 * 3 &&
 		 t->n_entries >= f->retry_grow_at)
 		begin(f, t);
+	else
+		return false;
+	return true;
 }
 
-// An insertion found no place. Whatever it costs now: it happens to a table of normal size
-// about once in a thousand fillings.
-int fdb_grow_now(struct fdb *f)
+// No place was found. Whatever it costs now: it happens to a table of normal size about once in
+// a thousand fillings.
+static int grow_now(struct fdb *f)
 {
 	struct fdb_table *t = atomic_load_explicit(&f->table, memory_order_relaxed);
 
@@ -286,4 +284,14 @@ int fdb_grow_now(struct fdb *f)
 		return -ENOSPC;
 	prepare(f, t, f->fresh->bytes);
 	return 0;
+}
+
+int fdb_place_new(struct fdb *f, uint64_t hash, uint64_t fields)
+{
+	uint32_t slot;
+	int err = place_in(f, fdb_newest(f), hash, fields, &slot);
+
+	if (err && !grow_now(f))
+		err = place_in(f, fdb_newest(f), hash, fields, &slot);
+	return err;
 }

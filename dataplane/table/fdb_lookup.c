@@ -17,15 +17,48 @@
 #endif
 #endif
 
+// A burst on its way. `want` is what match_mask leaves of the slot looked for, `slot` what the
+// home bucket offers for it.
 struct probes {
-	uint64_t want[FDB_BURST]; // what match_mask leaves of the slot looked for
-	uint32_t home[FDB_BURST];
+	cache_aligned uint64_t want[FDB_BURST];
+	cache_aligned uint64_t slot[FDB_BURST];
+	cache_aligned slot_t *bucket[FDB_BURST];
 };
 
-// Which lane of a bucket holds `want`; any lane when none does (the caller verifies).
-typedef unsigned (*match_fn)(const slot_t *bucket, uint64_t want, uint64_t mask);
+// What became of it: bit i for key i.
+struct verdicts {
+	uint64_t missed;
+	uint64_t elsewhere; // missed, or not on the ingress port
+	uint64_t unmarked;  // without SEEN
+};
 
-// Without vectors, and the twin that the vector versions are tested against.
+// The three steps that exist per kind of CPU: hash all keys; which lane of a bucket holds `want`
+// (any lane when none does); compare all slots found. The others are the same for all.
+struct kind {
+	void (*hash)(struct probes *, const struct fdb_mix *, const struct fdb_layout *,
+		const struct fdb_table *, const fdb_key_t *, unsigned n);
+	unsigned (*match)(const slot_t *bucket, uint64_t want, uint64_t mask);
+	struct verdicts (*judge)(const struct probes *, const struct fdb_layout *,
+		port_id_t ingress, fdb_hit_t *, unsigned n, bool source);
+};
+
+static fast_inline fdb_hit_t hit_of(const struct fdb_layout *l, uint64_t slot)
+{
+	return (fdb_hit_t)(slot >> SLOT_FLAGS_SHIFT << 16 | (slot & l->port_mask));
+}
+
+// -- without vectors, and the twin that the vector versions are tested against ------
+static fast_inline void hash_scalar(struct probes *p, const struct fdb_mix *mix,
+	const struct fdb_layout *l, const struct fdb_table *t, const fdb_key_t *keys, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t hash = fdb_hash(mix, keys[i]);
+
+		p->bucket[i] = t->slots + (size_t)fdb_home(hash, t->n_buckets) * SLOTS;
+		p->want[i] = fdb_stored(l, hash) | SLOT_VALID;
+	}
+}
+
 static fast_inline unsigned match_scalar(const slot_t *bucket, uint64_t want, uint64_t mask)
 {
 	unsigned lane = 0;
@@ -35,13 +68,43 @@ static fast_inline unsigned match_scalar(const slot_t *bucket, uint64_t want, ui
 	return lane;
 }
 
+static fast_inline struct verdicts judge_scalar(const struct probes *p, const struct fdb_layout *l,
+	port_id_t ingress, fdb_hit_t *hits, unsigned n, bool source)
+{
+	struct verdicts v = {0};
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t slot = p->slot[i];
+		bool miss = (slot & l->match_mask) != p->want[i];
+
+		hits[i] = hit_of(l, slot) | (miss ? FDB_MISS : 0);
+		v.missed |= (uint64_t)miss << i;
+		v.elsewhere |= (uint64_t)(miss || (slot & l->port_mask) != ingress) << i;
+		v.unmarked |= (uint64_t) !(slot & SLOT_SEEN) << i;
+	}
+	return v;
+}
+
+static unsigned scan_scalar(const slot_t *bucket, uint64_t want, uint64_t mask)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < SLOTS; i++) {
+		uint64_t slot = atomic_load_explicit(&bucket[i], memory_order_relaxed);
+
+		found |= (unsigned)((slot & mask) == want) << i;
+		found |= (unsigned)!(slot & SLOT_VALID) << (SLOTS + i);
+	}
+	return found;
+}
+
 #if defined(__x86_64__) && !defined(SCALAR_ONLY)
 #define AVX2   __attribute__((target("avx2,bmi")))
 #define AVX512 __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,bmi,bmi2")))
 
 // A vector load of eight slots is not one atomic load to the language; the machine loads
 // each aligned 64-bit lane whole, and in program order. The lane found is loaded again by
-// slot_load() and verified, so that what a reader returns is always one atomic value.
+// slot_load() and judged by that, so that what a reader returns is always one atomic value.
 AVX2 static fast_inline unsigned match_avx2(const slot_t *bucket, uint64_t want, uint64_t mask)
 {
 	const __m256i *v = (const __m256i *)bucket;
@@ -62,29 +125,83 @@ AVX512 static fast_inline unsigned match_avx512(const slot_t *bucket, uint64_t w
 
 	return (unsigned)__builtin_ctz(bits | 1u << (SLOTS - 1));
 }
-#endif
 
-static fast_inline fdb_hit_t hit_of(const struct fdb_layout *l, uint64_t slot)
+AVX512 static unsigned scan_avx512(const slot_t *bucket, uint64_t want, uint64_t mask)
 {
-	return (fdb_hit_t)(slot >> SLOT_FLAGS_SHIFT) << 16 | (fdb_hit_t)(slot & l->port_mask);
+	__m512i v = _mm512_load_si512((const void *)bucket);
+	unsigned match =
+		_mm512_cmpeq_epi64_mask(_mm512_and_si512(v, _mm512_set1_epi64((long long)mask)),
+			_mm512_set1_epi64((long long)want));
+	unsigned empty = _mm512_testn_epi64_mask(v, _mm512_set1_epi64((long long)SLOT_VALID));
+
+	return match | empty << SLOTS;
 }
 
-static fast_inline void hash_and_prefetch(const struct fdb *f, const struct fdb_table *t,
-	const fdb_key_t *keys, struct probes *p, unsigned n)
+// Lanes i..i+7 of a burst of n.
+static fast_inline __mmask8 lanes(unsigned i, unsigned n)
 {
-	const slot_t *slots = t->slots;
-	uint32_t n_buckets = t->n_buckets;
+	return (__mmask8)(n - i >= 8 ? 0xff : (1u << (n - i)) - 1);
+}
 
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t hash = fdb_hash(&f->mix, keys[i]);
-		uint32_t home = fdb_home(hash, n_buckets);
+AVX512 static fast_inline void hash_avx512(struct probes *p, const struct fdb_mix *mix,
+	const struct fdb_layout *l, const struct fdb_table *t, const fdb_key_t *keys, unsigned n)
+{
+	const __m512i xor = _mm512_set1_epi64((long long)mix->xor),
+		      mul1 = _mm512_set1_epi64((long long)mix->mul1),
+		      mul2 = _mm512_set1_epi64((long long)mix->mul2),
+		      fold = _mm512_set1_epi64(~15ll), n_buckets = _mm512_set1_epi64(t->n_buckets),
+		      base = _mm512_set1_epi64((long long)(uintptr_t)t->slots),
+		      stored = _mm512_set1_epi64((long long)(l->match_mask & ~SLOT_ALT)),
+		      valid = _mm512_set1_epi64((long long)SLOT_VALID);
+	const __m128i shift = _mm_cvtsi32_si128((int)l->port_bits);
 
-		__builtin_prefetch((const void *)&slots[(size_t)home * SLOTS]);
-		p->home[i] = home;
-		p->want[i] = fdb_stored(&f->layout, hash) | SLOT_VALID;
+	for (unsigned i = 0; i < n; i += 8) {
+		__m512i x = _mm512_maskz_loadu_epi64(lanes(i, n), &keys[i]), home;
+
+		x = _mm512_mullo_epi64(_mm512_xor_si512(x, xor), mul1);
+		x = _mm512_xor_si512(x, _mm512_and_si512(_mm512_srli_epi64(x, 32), fold));
+		x = _mm512_mullo_epi64(x, mul2);
+		home = _mm512_mul_epu32(_mm512_srli_epi64(x, 32), n_buckets);
+		home = _mm512_slli_epi64(_mm512_srli_epi64(home, 32), 6);
+		_mm512_store_si512((void *)&p->bucket[i], _mm512_add_epi64(base, home));
+		x = _mm512_sll_epi64(_mm512_srli_epi64(x, 4), shift);
+		_mm512_store_si512(
+			(void *)&p->want[i], _mm512_or_si512(valid, _mm512_and_si512(x, stored)));
 	}
 }
 
+AVX512 static fast_inline struct verdicts judge_avx512(const struct probes *p,
+	const struct fdb_layout *l, port_id_t ingress, fdb_hit_t *hits, unsigned n, bool source)
+{
+	const __m512i match = _mm512_set1_epi64((long long)l->match_mask),
+		      ports = _mm512_set1_epi64((long long)l->port_mask),
+		      here = _mm512_set1_epi64(ingress),
+		      seen = _mm512_set1_epi64((long long)SLOT_SEEN);
+	struct verdicts v = {0};
+
+	for (unsigned i = 0; i < n; i += 8) {
+		__mmask8 some = lanes(i, n), miss;
+		__m512i slot = _mm512_maskz_load_epi64(some, &p->slot[i]);
+		__m512i port = _mm512_and_si512(slot, ports);
+		__m512i flags = _mm512_slli_epi64(_mm512_srli_epi64(slot, SLOT_FLAGS_SHIFT), 16);
+		__m256i hit = _mm512_cvtepi64_epi32(_mm512_or_si512(flags, port));
+
+		miss = _mm512_mask_cmpneq_epi64_mask(some, _mm512_and_si512(slot, match),
+			_mm512_maskz_load_epi64(some, &p->want[i]));
+		hit = _mm256_mask_set1_epi32(hit, miss, -1);
+		_mm256_mask_storeu_epi32(&hits[i], some, hit);
+		v.missed |= (uint64_t)miss << i;
+		if (!source)
+			continue;
+		v.elsewhere |= (uint64_t)_mm512_mask_cmpneq_epi64_mask(some, port, here) << i;
+		v.unmarked |= (uint64_t)_mm512_mask_testn_epi64_mask(some, slot, seen) << i;
+	}
+	v.elsewhere |= v.missed;
+	return v;
+}
+#endif
+
+// -- the way of a burst ---------------------------------------------------------------
 // A source's entry is its own proof of life. Compare-and-swap, because control may have given the
 // slot to another entry since; losing against it only loses a mark.
 static void mark_seen(slot_t *s, uint64_t slot)
@@ -93,125 +210,142 @@ static void mark_seen(slot_t *s, uint64_t slot)
 		s, &slot, slot | SLOT_SEEN, memory_order_relaxed, memory_order_relaxed);
 }
 
+// Look in one bucket for one key.
+static bool try_bucket(const struct fdb_layout *l, slot_t *bucket, uint64_t want, port_id_t ingress,
+	fdb_hit_t *hit)
+{
+	slot_t *s = &bucket[match_scalar(bucket, want, l->match_mask)];
+	uint64_t slot = slot_load(s);
+
+	if ((slot & l->match_mask) != want)
+		return false;
+	*hit = hit_of(l, slot);
+	if (fdb_hit_port(*hit) == ingress && !(slot & SLOT_SEEN))
+		mark_seen(s, slot);
+	return true;
+}
+
 // A search for the keys of `left`, which were not found at home in `t`: second buckets, then the
 // next table, if there is one. Few keys come here, so it is the same code for every CPU.
 // Returns the keys found on port `ingress`, having marked them (PORT_NONE: no marks).
 static __attribute__((noinline)) uint64_t search_on(const struct fdb *f, const struct fdb_table *t,
-	const fdb_key_t *keys, port_id_t ingress, fdb_hit_t *hits, uint64_t left)
+	const struct probes *p, const fdb_key_t *keys, port_id_t ingress, fdb_hit_t *hits,
+	uint64_t left)
 {
 	const struct fdb_layout *l = &f->layout;
 	bool first = true; // in the first table home has been searched
 	uint64_t here = 0;
 
-	for (; t && left; t = atomic_load_explicit(&t->next, memory_order_acquire), first = false) {
+	do {
 		for (uint64_t todo = left; todo; todo &= todo - 1) {
 			unsigned i = (unsigned)__builtin_ctzll(todo);
-			uint64_t hash = fdb_hash(&f->mix, keys[i]);
-			uint32_t home = fdb_home(hash, t->n_buckets);
-			uint64_t slot, want = fdb_stored(l, hash) | SLOT_VALID;
-			slot_t *s, *bucket = &t->slots[(size_t)home * SLOTS];
+			uint64_t hash, want;
+			slot_t *bucket;
+			uint32_t home;
 
-			s = &bucket[match_scalar(bucket, want, l->match_mask)];
-			slot = slot_load(s);
-			if (first || (slot & l->match_mask) != want) {
+			if (first && !(slot_load(&p->bucket[i][0]) & SLOT_OVERFLOW))
+				continue;
+			hash = fdb_hash(&f->mix, keys[i]);
+			home = fdb_home(hash, t->n_buckets);
+			want = fdb_stored(l, hash) | SLOT_VALID;
+			bucket = t->slots + (size_t)home * SLOTS;
+			if (first || !try_bucket(l, bucket, want, ingress, &hits[i])) {
 				if (!(slot_load(&bucket[0]) & SLOT_OVERFLOW))
 					continue;
-				want |= SLOT_ALT;
 				home = fdb_alt(home, hash, t->n_buckets, t->alt_mask);
-				bucket = &t->slots[(size_t)home * SLOTS];
-				s = &bucket[match_scalar(bucket, want, l->match_mask)];
-				slot = slot_load(s);
-				if ((slot & l->match_mask) != want)
+				bucket = t->slots + (size_t)home * SLOTS;
+				if (!try_bucket(l, bucket, want | SLOT_ALT, ingress, &hits[i]))
 					continue;
 			}
 			left &= ~(1ull << i);
-			hits[i] = hit_of(l, slot);
-			if (fdb_hit_port(hits[i]) != ingress)
-				continue;
-			here |= 1ull << i;
-			if (!(slot & SLOT_SEEN))
-				mark_seen(s, slot);
+			here |= (uint64_t)(fdb_hit_port(hits[i]) == ingress) << i;
 		}
-	}
+		t = atomic_load_explicit(&t->next, memory_order_acquire);
+		first = false;
+	} while (t && left);
 	return here;
 }
 
-// Inlined with constant `match` and `source` into one function per CPU kind and side.
+// Inlined with a constant kind and `source` into one function per kind and side.
 static fast_inline uint64_t bulk(const struct fdb *f, const fdb_key_t *keys, port_id_t ingress,
-	fdb_hit_t *hits, unsigned n, match_fn match, bool source)
+	fdb_hit_t *hits, unsigned n, const struct kind k, bool source)
 {
 	const struct fdb_table *t = atomic_load_explicit(&f->table, memory_order_acquire);
 	const struct fdb_layout l = f->layout;
-	uint64_t missed = 0, overflown = 0, unknown = 0, todo;
+	const struct fdb_mix mix = f->mix;
+	struct verdicts v;
 	struct probes p;
 
-	hash_and_prefetch(f, t, keys, &p, n);
+	k.hash(&p, &mix, &l, t, keys, n);
+	for (unsigned i = 0; i < n; i++)
+		__builtin_prefetch((const void *)p.bucket[i]);
 	for (unsigned i = 0; i < n; i++) {
-		slot_t *bucket = &t->slots[(size_t)p.home[i] * SLOTS];
-		slot_t *s = &bucket[match(bucket, p.want[i], l.match_mask)];
-		uint64_t slot = slot_load(s);
-		bool hit = (slot & l.match_mask) == p.want[i];
-		uint64_t overflow = slot_load(&bucket[0]) & SLOT_OVERFLOW;
+		slot_t *bucket = p.bucket[i];
 
-		hits[i] = hit ? hit_of(&l, slot) : FDB_MISS;
-		missed |= (uint64_t)!hit << i;
-		overflown |= (uint64_t)(overflow != 0) << i;
-		if (source) {
-			bool here = hit && (slot & l.port_mask) == ingress;
+		p.slot[i] = slot_load(&bucket[k.match(bucket, p.want[i], l.match_mask)]);
+	}
+	v = k.judge(&p, &l, ingress, hits, n, source);
+	if (source) {
+		uint64_t todo = v.unmarked & ~v.elsewhere;
 
-			unknown |= (uint64_t)!here << i;
-			if (unlikely(here && !(slot & SLOT_SEEN)))
-				mark_seen(s, slot);
+		for (; unlikely(todo); todo &= todo - 1) {
+			unsigned i = (unsigned)__builtin_ctzll(todo);
+			slot_t *bucket = p.bucket[i];
+
+			mark_seen(&bucket[k.match(bucket, p.want[i], l.match_mask)], p.slot[i]);
 		}
 	}
-	if (likely(!missed))
-		return unknown;
-	todo = atomic_load_explicit(&t->next, memory_order_acquire) ? missed : missed & overflown;
-	if (todo)
-		unknown &= ~search_on(f, t, keys, source ? ingress : PORT_NONE, hits, todo);
-	return unknown;
+	if (unlikely(v.missed))
+		v.elsewhere &=
+			~search_on(f, t, &p, keys, source ? ingress : PORT_NONE, hits, v.missed);
+	return v.elsewhere;
 }
+
+static const struct kind kind_scalar = {hash_scalar, match_scalar, judge_scalar};
 
 static void lookup_scalar(const struct fdb *f, const fdb_key_t *keys, fdb_hit_t *hits, unsigned n)
 {
-	bulk(f, keys, PORT_NONE, hits, n, match_scalar, false);
+	bulk(f, keys, PORT_NONE, hits, n, kind_scalar, false);
 }
 
 static uint64_t source_scalar(
 	struct fdb *f, const fdb_key_t *keys, port_id_t ingress, fdb_hit_t *hits, unsigned n)
 {
-	return bulk(f, keys, ingress, hits, n, match_scalar, true);
+	return bulk(f, keys, ingress, hits, n, kind_scalar, true);
 }
 
-static const struct fdb_ops ops_scalar = {"scalar", lookup_scalar, source_scalar};
+static const struct fdb_ops ops_scalar = {"scalar", lookup_scalar, source_scalar, scan_scalar};
 
 #if defined(__x86_64__) && !defined(SCALAR_ONLY)
+static const struct kind kind_avx2 = {hash_scalar, match_avx2, judge_scalar};
+static const struct kind kind_avx512 = {hash_avx512, match_avx512, judge_avx512};
+
 AVX2 static void lookup_avx2(
 	const struct fdb *f, const fdb_key_t *keys, fdb_hit_t *hits, unsigned n)
 {
-	bulk(f, keys, PORT_NONE, hits, n, match_avx2, false);
+	bulk(f, keys, PORT_NONE, hits, n, kind_avx2, false);
 }
 
 AVX2 static uint64_t source_avx2(
 	struct fdb *f, const fdb_key_t *keys, port_id_t ingress, fdb_hit_t *hits, unsigned n)
 {
-	return bulk(f, keys, ingress, hits, n, match_avx2, true);
+	return bulk(f, keys, ingress, hits, n, kind_avx2, true);
 }
 
 AVX512 static void lookup_avx512(
 	const struct fdb *f, const fdb_key_t *keys, fdb_hit_t *hits, unsigned n)
 {
-	bulk(f, keys, PORT_NONE, hits, n, match_avx512, false);
+	bulk(f, keys, PORT_NONE, hits, n, kind_avx512, false);
 }
 
 AVX512 static uint64_t source_avx512(
 	struct fdb *f, const fdb_key_t *keys, port_id_t ingress, fdb_hit_t *hits, unsigned n)
 {
-	return bulk(f, keys, ingress, hits, n, match_avx512, true);
+	return bulk(f, keys, ingress, hits, n, kind_avx512, true);
 }
 
-static const struct fdb_ops ops_avx2 = {"avx2", lookup_avx2, source_avx2};
-static const struct fdb_ops ops_avx512 = {"avx512", lookup_avx512, source_avx512};
+static const struct fdb_ops ops_avx2 = {"avx2", lookup_avx2, source_avx2, scan_scalar};
+static const struct fdb_ops ops_avx512 = {"avx512", lookup_avx512, source_avx512, scan_avx512};
 #endif
 
 const struct fdb_ops *fdb_ops_nth(unsigned nth)

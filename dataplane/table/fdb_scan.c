@@ -268,7 +268,7 @@ int fdb_find(const struct fdb *f, fdb_key_t key, uint64_t now_ns, struct fdb_ent
 	struct fdb_place at = fdb_locate(f, fdb_hash(&f->mix, key));
 	uint64_t slot;
 
-	if (key & 15 || !at.table)
+	if (key & 15 || at.slot == NO_SLOT)
 		return -ENOENT;
 	slot = slot_load(&at.table->slots[at.slot]);
 	*out = (struct fdb_entry){

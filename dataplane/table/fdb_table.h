@@ -84,6 +84,9 @@ struct fdb_ops {
 	const char *name;
 	void (*lookup)(const struct fdb *, const fdb_key_t *, fdb_hit_t *, unsigned n);
 	uint64_t (*source)(struct fdb *, const fdb_key_t *, port_id_t, fdb_hit_t *, unsigned n);
+	// Control: the lanes of a bucket that hold `want` (bits 0..7), and those that are free
+	// (bits 8..15). Without a branch, so that the misses of consecutive calls overlap.
+	unsigned (*scan)(const slot_t *bucket, uint64_t want, uint64_t mask);
 };
 
 struct fdb {
@@ -191,9 +194,11 @@ static fast_inline uint64_t slot_load(const slot_t *s)
 // What this CPU can do, the plainest (the scalar twin) first; NULL after the last. Tests try all.
 const struct fdb_ops *fdb_ops_nth(unsigned nth);
 
+#define NO_SLOT UINT32_MAX
 struct fdb_place {
-	struct fdb_table *table; // NULL = not found
-	uint32_t slot;           // index in table->slots
+	struct fdb_table *table; // where the entry is, or else the newest
+	uint32_t slot;           // index in table->slots, NO_SLOT = not found
+	uint32_t free_slot;      // if not found: a free one in its home bucket, or NO_SLOT
 };
 struct fdb_place fdb_locate(const struct fdb *, uint64_t hash);
 
@@ -204,9 +209,9 @@ void fdb_drop_entry(struct fdb *, struct fdb_table *, uint32_t slot);
 struct fdb_table *fdb_table_new(uint32_t n_buckets); // not zeroed yet
 void fdb_table_free(struct fdb_table *);
 struct fdb_table *fdb_newest(const struct fdb *);
-int fdb_place_in(struct fdb *, struct fdb_table *, uint64_t hash, uint64_t fields, uint8_t stamp,
-	uint32_t *slot);
+int fdb_place_new(struct fdb *, uint64_t hash, uint64_t fields); // grows if need be, or -ENOSPC
+void fdb_place_at(
+	struct fdb *, struct fdb_table *, uint32_t free_slot, uint64_t hash, uint64_t fields);
 uint64_t fdb_clear_slot(struct fdb *, struct fdb_table *, uint32_t slot); // returns what was there
-void fdb_make_room(struct fdb *);                // before an insertion: grow if it is time
-int fdb_grow_now(struct fdb *);                  // no place was found: -ENOSPC if it does not help
+bool fdb_make_room(struct fdb *);                // before an insertion: grow if it is time
 bool fdb_grow_step(struct fdb *, unsigned work); // in buckets; true while there is more to do
