@@ -219,47 +219,72 @@ static void pass_stages(struct lab *lab, unsigned burst, uint64_t overhead, doub
 		out[k] = (double)cycles[k] / FLIGHT;
 }
 
-static void measure(const struct bench_options *o, uint32_t n_macs, const char *macs)
+static bool wanted(const struct bench_options *o, const char *name)
+{
+	return !o->filter || strstr(name, o->filter);
+}
+
+static void measure_bursts(const struct bench_options *o, struct lab *lab, const char *macs)
 {
 	static const unsigned bursts[] = {1, 4, 8, 32, 64};
 	unsigned rounds = o->quick ? 9 : MAX_ROUNDS;
-	double total[ARRAY_SIZE(bursts)][MAX_ROUNDS], stages[MAX_ROUNDS][N_STAGES];
+	double total[ARRAY_SIZE(bursts)][MAX_ROUNDS];
+	char name[ARRAY_SIZE(bursts)][80];
+	uint64_t overhead = tsc_overhead();
+
+	for (unsigned k = 0; k < ARRAY_SIZE(bursts); k++)
+		snprintf(name[k], sizeof(name[k]), "L2, %s MACs, bursts of %u", macs, bursts[k]);
+	for (unsigned r = 0; r < rounds; r++)
+		for (unsigned k = 0; k < ARRAY_SIZE(bursts); k++)
+			if (wanted(o, name[k]))
+				total[k][r] = pass_total(lab, bursts[k], overhead);
+	for (unsigned k = 0; k < ARRAY_SIZE(bursts); k++)
+		if (wanted(o, name[k]))
+			bench_report(o, &(struct bench_row){.name = name[k],
+						.value = bench_median(total[k], rounds),
+						.unit = "cycles/pkt",
+						.target = bursts[k] < 32       ? 0
+							  : lab->n_macs > 4096 ? 26
+									       : 20});
+}
+
+static void measure_stages(const struct bench_options *o, struct lab *lab, const char *macs)
+{
+	unsigned rounds = o->quick ? 9 : MAX_ROUNDS;
+	double stages[N_STAGES][MAX_ROUNDS], row[N_STAGES];
+	uint64_t overhead = tsc_overhead();
+	char name[80];
+
+	snprintf(name, sizeof(name), "L2, %s MACs, bursts of 32: stages", macs);
+	if (!wanted(o, name))
+		return;
+	for (unsigned r = 0; r < rounds; r++) {
+		pass_stages(lab, 32, overhead, row);
+		for (unsigned k = 0; k < N_STAGES; k++)
+			stages[k][r] = row[k];
+	}
+	for (unsigned k = 0; k < N_STAGES; k++) {
+		snprintf(name, sizeof(name), "  %s MACs, bursts of 32: stage %s", macs,
+			stage_names[k]);
+		bench_report(o, &(struct bench_row){.name = name,
+					.value = bench_median(stages[k], rounds),
+					.unit = "cycles/pkt"});
+	}
+}
+
+static void measure(const struct bench_options *o, uint32_t n_macs, const char *macs)
+{
 	uint64_t overhead = tsc_overhead();
 	struct lab lab;
-	char name[80];
 
 	lab_open(&lab, n_macs);
 	rcu_reader_register();
 	// All MACs once, so that the seen marks stand and nothing is left to learn.
 	for (uint32_t i = 0; i <= n_macs / 2 / FLIGHT; i++)
 		pass_total(&lab, 32, overhead);
-	for (unsigned r = 0; r < rounds; r++) {
-		for (unsigned k = 0; k < ARRAY_SIZE(bursts); k++)
-			total[k][r] = pass_total(&lab, bursts[k], overhead);
-		pass_stages(&lab, 32, overhead, stages[r]);
-	}
+	measure_bursts(o, &lab, macs);
+	measure_stages(o, &lab, macs);
 	rcu_reader_unregister();
-	for (unsigned k = 0; k < ARRAY_SIZE(bursts); k++) {
-		snprintf(name, sizeof(name), "L2, %s MACs, bursts of %u", macs, bursts[k]);
-		bench_report(o, &(struct bench_row){.name = name,
-					.value = bench_median(total[k], rounds),
-					.unit = "cycles/pkt",
-					.target = bursts[k] < 32  ? 0
-						  : n_macs > 4096 ? 26
-								  : 20});
-	}
-	for (unsigned k = 0; k < N_STAGES; k++) {
-		double column[MAX_ROUNDS];
-
-		for (unsigned r = 0; r < rounds; r++)
-			column[r] = stages[r][k];
-		snprintf(name, sizeof(name), "  stage %s (bursts of 32)", stage_names[k]);
-		bench_report(o, &(struct bench_row){
-					.name = name,
-					.value = bench_median(column, rounds),
-					.unit = "cycles/pkt",
-				});
-	}
 	lab_close(&lab);
 }
 
@@ -274,8 +299,7 @@ int main(int argc, char **argv)
 		"stage.");
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
-		if (!(o.quick && sizes[i].n > 131072) &&
-			(!o.filter || strcmp(sizes[i].name, o.filter) == 0))
+		if (!(o.quick && sizes[i].n > 131072))
 			measure(&o, sizes[i].n, sizes[i].name);
 	return bench_finish(&o);
 }
