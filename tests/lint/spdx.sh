@@ -5,6 +5,7 @@
 source "$(dirname "$0")/_files.sh"
 
 while read -r file; do
+	[ -s "$file" ] || continue
 	licence=$(head -n 3 "$file" | sed -n 's/.*SPDX-License-Identifier: *//p' | head -n 1)
 	case "$file" in
 	*.bpf.c) want='GPL-2\.0.*BSD|BSD.*GPL-2\.0' ;;
