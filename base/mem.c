@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,23 +13,45 @@
 
 static _Atomic uint64_t count, fail_at;
 
-void *mem_zalloc(size_t size, size_t align)
+static bool must_fail(void)
 {
 	uint64_t n = atomic_fetch_add_explicit(&count, 1, memory_order_relaxed) + 1;
+
+	return n == atomic_load_explicit(&fail_at, memory_order_relaxed);
+}
+
+static void *take(size_t size, size_t align)
+{
 	void *p;
 
-	if (unlikely(n == atomic_load_explicit(&fail_at, memory_order_relaxed)))
-		return NULL;
-	if (align <= sizeof(void *) && size < HUGE_PAGE)
-		return calloc(1, size ? size : 1);
 	if (size >= HUGE_PAGE && align < HUGE_PAGE)
 		align = HUGE_PAGE;
-	if (posix_memalign(&p, align, size))
+	if (posix_memalign(&p, MAX(align, sizeof(void *)), size))
 		return NULL;
 	if (size >= HUGE_PAGE)
 		madvise(p, size, MADV_HUGEPAGE); // advice only: without it the memory still works
-	memset(p, 0, size);
 	return p;
+}
+
+void *mem_zalloc(size_t size, size_t align)
+{
+	void *p;
+
+	if (unlikely(must_fail()))
+		return NULL;
+	if (align <= sizeof(void *) && size < HUGE_PAGE)
+		return calloc(1, size ? size : 1);
+	p = take(size, align);
+	if (p)
+		memset(p, 0, size);
+	return p;
+}
+
+void *mem_alloc(size_t size, size_t align)
+{
+	if (unlikely(must_fail()))
+		return NULL;
+	return take(size, align);
 }
 
 void mem_free(void *p)

@@ -11,6 +11,8 @@
 // Zeroed memory aligned to `align` (a power of two; 0 = as malloc). NULL when there is none.
 // Blocks of 2 MiB and more are advised to use transparent huge pages.
 must_check void *mem_zalloc(size_t size, size_t align);
+// The same without zeroing or touching it, for who wants to spread that cost.
+must_check void *mem_alloc(size_t size, size_t align);
 void mem_free(void *p); // NULL is fine
 
 // Tests only, one thread: fail the n-th allocation from now (1 = the next one); 0 = never.

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The forwarding database's tables: where an entry is put, and how a table grows under readers.
+//
+// Growing happens in small pieces, carried by insertions and by fdb_age(): the new table is zeroed
+// (which also takes its page faults), published as the old one's `next`, receives all insertions
+// from then on, and gets the old one's entries bucket by bucket. An empty old table is retired.
+#include <errno.h>
+#include <string.h>
+
+#include "dataplane/table/fdb_table.h"
+
+#include "base/mem.h"
+
+#define ZERO_PER_INSERT    (32u << 10) // bytes
+#define ZERO_PER_WORK      2048 // bytes of zeroing that cost about as much as one bucket moved
+#define BUCKETS_PER_INSERT 4
+
+// -- one table --------------------------------------------------------------------
+struct fdb_table *fdb_table_new(uint32_t n_buckets)
+{
+	struct fdb_table *t = mem_zalloc(sizeof(*t), CACHE_LINE);
+	size_t n = n_buckets;
+
+	if (!t)
+		return NULL;
+	t->bytes = n * SLOTS * sizeof(slot_t) + n * SLOTS + n;
+	t->slots = mem_alloc(t->bytes, CACHE_LINE);
+	if (!t->slots) {
+		mem_free(t);
+		return NULL;
+	}
+	t->stamp = (uint8_t *)(t->slots + n * SLOTS);
+	t->displaced = t->stamp + n * SLOTS;
+	t->n_buckets = n_buckets;
+	t->alt_mask = ALT_WINDOW - 1;
+	while (t->alt_mask >= n_buckets / 2)
+		t->alt_mask >>= 1;
+	return t;
+}
+
+void fdb_table_free(struct fdb_table *t)
+{
+	if (!t)
+		return;
+	mem_free((void *)t->slots);
+	mem_free(t);
+}
+
+static void release_table(struct rcu_retired *r)
+{
+	fdb_table_free(container_of(r, struct fdb_table, retired));
+}
+
+struct fdb_table *fdb_newest(const struct fdb *f)
+{
+	struct fdb_table *t = atomic_load_explicit(&f->table, memory_order_relaxed);
+	struct fdb_table *next = atomic_load_explicit(&t->next, memory_order_relaxed);
+
+	return next ? next : t;
+}
+
+// -- slots ------------------------------------------------------------------------
+// A slot that is not empty may get a SEEN from a worker at any time, so that control changes it
+// by atomic read-modify-write; an empty one is control's alone.
+static void fill_slot(struct fdb_table *t, uint32_t slot, uint64_t value)
+{
+	uint64_t old = atomic_load_explicit(&t->slots[slot], memory_order_relaxed);
+
+	atomic_store_explicit(&t->slots[slot], value | (old & SLOT_OVERFLOW), memory_order_release);
+}
+
+// Returns what was there.
+static uint64_t empty_slot(struct fdb_table *t, uint32_t slot)
+{
+	return atomic_fetch_and_explicit(&t->slots[slot], SLOT_OVERFLOW, memory_order_release);
+}
+
+static int free_lane(const struct fdb_table *t, uint32_t bucket)
+{
+	const slot_t *s = &t->slots[(size_t)bucket * SLOTS];
+
+	for (int i = 0; i < SLOTS; i++)
+		if (!(atomic_load_explicit(&s[i], memory_order_relaxed) & SLOT_VALID))
+			return i;
+	return -1;
+}
+
+static void count_displaced(struct fdb_table *t, uint32_t home)
+{
+	t->n_displaced++;
+	if (t->displaced[home]++ == 0)
+		atomic_fetch_or_explicit(
+			&t->slots[(size_t)home * SLOTS], SLOT_OVERFLOW, memory_order_release);
+}
+
+static void uncount_displaced(struct fdb_table *t, uint32_t home)
+{
+	t->n_displaced--;
+	if (--t->displaced[home] == 0)
+		atomic_fetch_and_explicit(
+			&t->slots[(size_t)home * SLOTS], ~SLOT_OVERFLOW, memory_order_release);
+}
+
+uint64_t fdb_clear_slot(struct fdb *f, struct fdb_table *t, uint32_t slot)
+{
+	uint64_t old = empty_slot(t, slot);
+
+	if (old & SLOT_ALT)
+		uncount_displaced(t, fdb_slot_home(f, t, slot / SLOTS, old));
+	t->n_entries--;
+	return old;
+}
+
+// -- placing ----------------------------------------------------------------------
+// Make a free lane in a full bucket by moving one of its entries on to that one's second bucket.
+static int evict(struct fdb *f, struct fdb_table *t, uint32_t bucket)
+{
+	for (int i = 0; i < SLOTS; i++) {
+		uint32_t from = bucket * SLOTS + (uint32_t)i, to, alt;
+		uint64_t slot = slot_load(&t->slots[from]);
+		int lane;
+
+		if (slot & SLOT_ALT || t->displaced[bucket] == UINT8_MAX)
+			continue;
+		alt = fdb_alt(bucket, fdb_slot_hash(f, t, bucket, slot), t->n_buckets, t->alt_mask);
+		lane = free_lane(t, alt);
+		if (lane < 0)
+			continue;
+		to = alt * SLOTS + (uint32_t)lane;
+		t->stamp[to] = t->stamp[from];
+		fill_slot(t, to, (slot & ~SLOT_OVERFLOW) | SLOT_ALT);
+		count_displaced(t, bucket);
+		if (empty_slot(t, from) & ~slot & SLOT_SEEN) // marked since it was copied
+			atomic_fetch_or_explicit(&t->slots[to], SLOT_SEEN, memory_order_relaxed);
+		return i;
+	}
+	return -1;
+}
+
+// Put an entry (its flags, SEEN and port in `fields`) into this table. -ENOSPC: both its buckets
+// are full and so are those where their entries could go.
+int fdb_place_in(struct fdb *f, struct fdb_table *t, uint64_t hash, uint64_t fields, uint8_t stamp,
+	uint32_t *slot)
+{
+	uint64_t value = fdb_stored(&f->layout, hash) | SLOT_VALID | fields;
+	uint32_t home = fdb_home(hash, t->n_buckets);
+	uint32_t alt = fdb_alt(home, hash, t->n_buckets, t->alt_mask);
+	int lane = free_lane(t, home);
+	bool displaced = false;
+
+	if (lane < 0) {
+		displaced = true;
+		lane = free_lane(t, alt);
+	}
+	if (lane < 0) {
+		displaced = false;
+		lane = evict(f, t, home);
+	}
+	if (lane < 0) {
+		displaced = true;
+		lane = evict(f, t, alt);
+	}
+	if (lane < 0 || (displaced && t->displaced[home] == UINT8_MAX))
+		return -ENOSPC;
+	*slot = (displaced ? alt : home) * SLOTS + (uint32_t)lane;
+	t->stamp[*slot] = stamp;
+	fill_slot(t, *slot, displaced ? value | SLOT_ALT : value);
+	if (displaced)
+		count_displaced(t, home);
+	t->n_entries++;
+	return 0;
+}
+
+// -- growing ----------------------------------------------------------------------
+static uint32_t bigger(uint32_t n_buckets)
+{
+	return n_buckets + n_buckets / 2;
+}
+
+static int begin(struct fdb *f, const struct fdb_table *t)
+{
+	f->fresh = fdb_table_new(bigger(t->n_buckets));
+	if (!f->fresh) {
+		// Ask again when a 64th of the table has been filled besides.
+		f->retry_grow_at = f->n_entries + t->n_buckets / 8 + 1;
+		return -ENOMEM;
+	}
+	f->zeroed = 0;
+	return 0;
+}
+
+// Zero up to `bytes` of the fresh table; publish it when that was the last.
+static void prepare(struct fdb *f, struct fdb_table *t, size_t bytes)
+{
+	struct fdb_table *fresh = f->fresh;
+	size_t n = MIN(bytes, fresh->bytes - f->zeroed);
+
+	memset((char *)fresh->slots + f->zeroed, 0, n);
+	f->zeroed += n;
+	if (f->zeroed < fresh->bytes)
+		return;
+	f->migrate_at = 0;
+	f->fresh = NULL;
+	f->stats.grown++;
+	atomic_store_explicit(&t->next, fresh, memory_order_release);
+}
+
+static void move_bucket(struct fdb *f, struct fdb_table *t, struct fdb_table *next, uint32_t bucket)
+{
+	const uint64_t keep = SLOT_FIELDS | f->layout.port_mask;
+
+	for (uint32_t from = bucket * SLOTS; from < (bucket + 1) * SLOTS; from++) {
+		uint64_t slot = slot_load(&t->slots[from]), hash;
+		uint32_t to;
+
+		if (!(slot & SLOT_VALID))
+			continue;
+		hash = fdb_slot_hash(f, t, fdb_slot_home(f, t, bucket, slot), slot);
+		if (fdb_place_in(f, next, hash, slot & keep, t->stamp[from], &to))
+			continue; // stays for the next turn; readers search both tables
+		if (fdb_clear_slot(f, t, from) & ~slot & SLOT_SEEN) // marked since it was copied
+			atomic_fetch_or_explicit(&next->slots[to], SLOT_SEEN, memory_order_relaxed);
+	}
+}
+
+static void retire(struct fdb *f, struct fdb_table *t, struct fdb_table *next)
+{
+	// The pass of ageing goes on at about the same entry. Second buckets make the order
+	// inexact, and visiting an entry twice does no harm, so step back by more than the window.
+	uint32_t at = (uint32_t)((uint64_t)f->pass_at * next->n_buckets / t->n_buckets);
+
+	f->pass_at = at > 4 * ALT_WINDOW ? at - 4 * ALT_WINDOW : 0;
+	atomic_store_explicit(&f->table, next, memory_order_release);
+	rcu_retire(&t->retired, release_table);
+}
+
+bool fdb_grow_step(struct fdb *f, unsigned work)
+{
+	struct fdb_table *t = atomic_load_explicit(&f->table, memory_order_relaxed);
+	struct fdb_table *next = atomic_load_explicit(&t->next, memory_order_relaxed);
+
+	if (f->fresh) {
+		prepare(f, t, (size_t)work * ZERO_PER_WORK);
+		return true;
+	}
+	if (!next)
+		return false;
+	while (work-- && t->n_entries && f->migrate_at < t->n_buckets)
+		move_bucket(f, t, next, f->migrate_at++);
+	if (!t->n_entries) {
+		retire(f, t, next);
+		return false;
+	}
+	if (f->migrate_at == t->n_buckets)
+		f->migrate_at = 0;
+	return true;
+}
+
+// Three quarters full is where lookups still nearly always end in the home bucket.
+void fdb_make_room(struct fdb *f)
+{
+	struct fdb_table *t = atomic_load_explicit(&f->table, memory_order_relaxed);
+
+	if (f->fresh)
+		prepare(f, t, ZERO_PER_INSERT);
+	else if (atomic_load_explicit(&t->next, memory_order_relaxed))
+		fdb_grow_step(f, BUCKETS_PER_INSERT);
+	else if (t->n_entries >= (size_t)t->n_buckets * SLOTS / 4 * 3 &&
+		 t->n_entries >= f->retry_grow_at)
+		begin(f, t);
+}
+
+// An insertion found no place. Whatever it costs now: it happens to a table of normal size
+// about once in a thousand fillings.
+int fdb_grow_now(struct fdb *f)
+{
+	struct fdb_table *t = atomic_load_explicit(&f->table, memory_order_relaxed);
+
+	if (atomic_load_explicit(&t->next, memory_order_relaxed)) {
+		fdb_grow_step(f, t->n_buckets);
+		t = atomic_load_explicit(&f->table, memory_order_relaxed);
+		if (atomic_load_explicit(&t->next, memory_order_relaxed))
+			return -ENOSPC;
+	}
+	if (!f->fresh && begin(f, t))
+		return -ENOSPC;
+	prepare(f, t, f->fresh->bytes);
+	return 0;
+}
