@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,7 +14,6 @@
 #include "control/control.h"
 #include "control/privilege.h"
 
-#define RETRY_NS       NS_PER_SEC
 #define RETRY_AT_ONCE  8  // ports per retry
 #define SETTLE_WAIT_MS 50 // for the previous owner of a netdev to let go
 
@@ -389,7 +387,7 @@ void attach_broken(struct control *c, struct model_port *p, int error)
 }
 
 // Ports that could not be opened again, a few at a time.
-static void retry(struct loop_timer *timer)
+void attach_retry(struct loop_timer *timer)
 {
 	struct attach *at = container_of(timer, struct attach, retry);
 	struct model *m = at->control->model;
@@ -406,7 +404,7 @@ static void retry(struct loop_timer *timer)
 		open_again(p->attachment);
 		n_tried++;
 	}
-	loop_timer_set(at->control->loop, &at->retry, RETRY_NS);
+	loop_timer_set(at->control->loop, &at->retry, ATTACH_RETRY_NS);
 }
 
 // -- the port's life ------------------------------------------------------------------------
@@ -523,6 +521,8 @@ void attach_remove(struct control *c, struct model_port *p)
 	if (a && p->port)
 		close_port(a);
 	fdb_flush(c->fdb, &(struct fdb_filter){.port = id});
+	for (unsigned i = 0; i < c->model->n_workers; i++)
+		port_counters_sub(&c->removed[i], &p->cleared[i]); // the rest follows with the id
 	model_port_remove(c->model, p);
 	if (a && a->is_closing) {
 		a->owner = NULL;
@@ -530,4 +530,43 @@ void attach_remove(struct control *c, struct model_port *p)
 	}
 	destroy(a);
 	events_free_id(c, id);
+}
+
+void attach_reopen(struct control *c, struct model_port *p)
+{
+	if (!p->port)
+		return;
+	close_port(p->attachment);
+	set_out_of_service(p, -EAGAIN, "it is being opened again");
+}
+
+const char *attach_netdev(const struct model_port *p)
+{
+	return p->attachment ? p->attachment->netdev : "";
+}
+
+int attach_netns_fd(const struct model_port *p)
+{
+	return p->attachment ? namespace_fd(p->attachment) : -1;
+}
+
+const struct container *attach_leg(const struct model_port *p)
+{
+	return p->attachment ? p->attachment->leg : NULL;
+}
+
+bool attach_mac(const struct model_port *p, struct mac *out)
+{
+	if (attach_leg(p))
+		*out = container_mac(attach_leg(p));
+	else if (p->port)
+		*out = p->port->mac;
+	else
+		*out = p->set.mac;
+	return !mac_is_zero(*out);
+}
+
+bool attach_is_idle(const struct control *c)
+{
+	return !c->attach.closing;
 }

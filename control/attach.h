@@ -7,12 +7,16 @@
 // A port that could not be opened again is in `error` and tried every second.
 #pragma once
 
+#include "base/clock.h"
 #include "control/loop.h"
 #include "control/netlink/netdev.h"
 #include "control/netns.h"
 #include "control/state.h"
 #include "control/model.h"
 
+#define ATTACH_RETRY_NS NS_PER_SEC
+
+struct container;
 struct control;
 
 struct attach {
@@ -27,8 +31,14 @@ struct attach {
 	unsigned next_retried;       // id
 };
 
-int attach_init(struct attach *, struct control *, const char *state_path, const char *instance);
+struct attach_config {
+	const char *state_path; // crash record; NULL = none
+	const char *instance;   // see container.h
+};
+
+int attach_init(struct attach *, struct control *, const struct attach_config *); // says why
 void attach_fini(struct attach *);
+void attach_retry(struct loop_timer *); // attach.retry's
 
 // Opens a port that is in the model since just now. 0, or negative errno with a sentence and
 // nothing left behind. While the configuration file is loaded, a reason that may pass is no
@@ -38,11 +48,8 @@ int attach_add(struct control *, struct model_port *, char *error);
 // Out of service and out of the model; p is gone on return. Its id comes back later.
 void attach_remove(struct control *, struct model_port *);
 
-// Settings that reach beyond the snapshot, for a port that has them already. 0, or negative errno
-// with a sentence and the old value in force. A port that is not open takes them when it opens.
-int attach_set_mtu(struct control *, struct model_port *, uint32_t mtu, char *error);
-int attach_set_mac(struct control *, struct model_port *, struct mac, char *error);
-void attach_reopen(struct control *, struct model_port *); // for what only open can change
+// Closes and opens it again, for settings that only open can change.
+void attach_reopen(struct control *, struct model_port *);
 
 // A worker found the port's queue useless.
 void attach_broken(struct control *, struct model_port *, int error);
@@ -50,9 +57,11 @@ void attach_broken(struct control *, struct model_port *, int error);
 // Forgets what was learned behind the port; static and sticky entries stay.
 size_t attach_flush_learned(struct control *, port_id_t);
 
-// For port.show: the container's end if there is one, else the netdev. False: not known now.
-bool attach_mac(const struct model_port *, struct mac *out);
-const char *attach_netdev(const struct model_port *);
+// What the port stands on; defined also while it is not open.
+const char *attach_netdev(const struct model_port *);           // "" = none
+int attach_netns_fd(const struct model_port *);                 // -1 = our own
+const struct container *attach_leg(const struct model_port *);  // NULL = none
+bool attach_mac(const struct model_port *, struct mac *out);    // false: not known now
 
 bool attach_is_idle(const struct control *); // nothing is being closed
 

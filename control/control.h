@@ -10,7 +10,11 @@
 #include "control/publish.h"
 #include "dataplane/dataplane.h"
 
-struct feature; // features.c
+// Whether a worker goes on: looked at every second.
+struct worker_watch {
+	uint64_t loops; // at the last look
+	bool is_stalled;
+};
 
 struct control {
 	struct loop *loop;
@@ -20,6 +24,11 @@ struct control {
 	struct publish publish;
 	struct events events;
 	struct attach attach;
+	struct loop_io reclaim_io;
+	struct loop_timer worker_timer;
+	struct worker_watch worker_watch[WORKERS_MAX];
+	// By worker: counters of ports that were removed, so that totals stay conserved.
+	struct port_counters removed[WORKERS_MAX];
 	uint64_t started_at;     // ns
 	const char *config_path; // NULL = none
 	// The configuration file is being carried out: a port that cannot be opened now
@@ -27,14 +36,17 @@ struct control {
 	bool is_loading;
 };
 
-// Everything between the loop and the dataplane, without threads and sockets: what
-// main.c runs and tests drive by hand. 0 or negative errno.
+// Everything but the socket, the signals and the worker threads: what main.c runs and
+// tests drive by hand. 0 or negative errno, having logged why.
 struct control_config {
 	struct dataplane_config dataplane;
-	const char *state_path; // crash record; NULL = none
+	struct attach_config attach;
 };
 int control_create(struct control **out, const struct control_config *);
-// Closes every port and undoes what was done to netdevs. Workers must be stopped. NULL is fine.
-void control_destroy(struct control *);
-// Takes every port out of service, as on exit, while workers still run.
+
+// Takes every port out of service and waits until they are closed, at most 2 s: a worker
+// that stands still must not keep the daemon alive.
 void control_close_ports(struct control *);
+
+// Workers must be stopped and ports closed. NULL is fine.
+void control_destroy(struct control *);

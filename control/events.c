@@ -127,6 +127,16 @@ static void handle(struct control *c, const struct event *e)
 	}
 }
 
+static void keep_counters(struct control *c, port_id_t id)
+{
+	struct port_counters n;
+
+	for (unsigned i = 0; i < dataplane_n_workers(c->dp); i++) {
+		dataplane_counters(c->dp, (int)i, id, &n);
+		port_counters_add(&c->removed[i], &n);
+	}
+}
+
 static void free_ids(struct control *c)
 {
 	struct events *ev = &c->events;
@@ -136,6 +146,7 @@ static void free_ids(struct control *c)
 		for (uint64_t bits = ev->ids_leaving[word]; bits; bits &= bits - 1) {
 			port_id_t id = (port_id_t)(word * 64 + (unsigned)__builtin_ctzll(bits));
 
+			keep_counters(c, id);
 			dataplane_counters_forget(c->dp, id);
 			fdb_set_port_limit(c->fdb, id, UINT32_MAX);
 			model_id_free(c->model, id);

@@ -210,6 +210,25 @@ bool port_vlans_has(const struct port_vlans *v, vlan_id_t vlan)
 	return vlan == v->untagged || port_vlans_is_tagged(v, vlan);
 }
 
+bool port_vlans_equal(const struct port_vlans *a, const struct port_vlans *b)
+{
+	return a->is_trunk == b->is_trunk && a->untagged == b->untagged &&
+	       !memcmp(&a->tagged, &b->tagged, sizeof(a->tagged));
+}
+
+void model_vlans(const struct model *m, struct vlan_set *out)
+{
+	*out = (struct vlan_set){0};
+	for (unsigned i = 0; i < m->n_ports; i++) {
+		const struct port_vlans *v = &m->by_name[i]->set.vlans;
+
+		for (unsigned w = 0; v->is_trunk && w < ARRAY_SIZE(out->bits); w++)
+			out->bits[w] |= v->tagged.bits[w];
+		if (v->untagged)
+			vlan_set_add(out, v->untagged);
+	}
+}
+
 enum port_state model_port_state(const struct model_port *p)
 {
 	return p->is_guarded ? PORT_DISABLED : (enum port_state)p->set.state;

@@ -113,6 +113,8 @@ int port_vlans_apply(
 	struct port_vlans *, const struct vlan_request *, const char *port, char *error);
 bool port_vlans_has(const struct port_vlans *, vlan_id_t);      // a member, tagged or not
 bool port_vlans_is_tagged(const struct port_vlans *, vlan_id_t); // a tagged member
+bool port_vlans_equal(const struct port_vlans *, const struct port_vlans *);
+void model_vlans(const struct model *, struct vlan_set *out); // those with members
 
 // The state that counts: a guarded port is disabled whatever was set.
 enum port_state model_port_state(const struct model_port *);
