@@ -76,7 +76,9 @@ void snapshot_attach(struct snapshot *s, struct port *port)
 	for (unsigned w = 0; w < s->n_workers; w++) {
 		struct port_queue *q = &port->queue[w % port->n_queues];
 
-		q->shared = s->n_workers > port->n_queues;
+		// Once, before the port is published: later the workers read it.
+		if (s->n_workers > port->n_queues && !q->shared)
+			q->shared = true;
 		s->worker[w].tx[port->id] = q;
 	}
 }

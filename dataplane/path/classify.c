@@ -11,59 +11,58 @@
 // 01-80-C2-00-00-00 .. -0F.
 static fast_inline bool is_reserved(fdb_key_t dst)
 {
-	return unlikely(dst >> 20 == 0x0180c200000ull);
+	return dst >> 20 == 0x0180c200000ull;
 }
 
-static void drop_reserved(struct worker *w, struct burst *b, unsigned i)
+static enum drop_reason refuse_reserved(struct worker *w, const struct burst *b, unsigned i)
 {
-	struct packet *p = b->packet[i];
 	bool bpdu = (b->dst[i] >> 16 & 0x0f) == 0;
 
-	if (!bpdu || !(b->in->flags & PORT_BPDU_GUARD)) {
-		packet_drop(w, p, DROP_classify_reserved);
-		return;
-	}
+	if (!bpdu || !(b->in->flags & PORT_BPDU_GUARD))
+		return DROP_classify_reserved;
 	worker_post(w, &(struct event){.type = EVENT_BPDU, .port = b->in_port});
-	packet_drop(w, p, DROP_classify_bpdu_guard);
+	return DROP_classify_bpdu_guard;
+}
+
+// Why a packet that is not plainly welcome is refused, or -1.
+static int check(struct worker *w, const struct snapshot *s, const struct burst *b, unsigned i)
+{
+	vlan_id_t vlan = TCI_VID(b->packet[i]->tci);
+
+	if (key_is_group(b->src[i]) || !b->src[i])
+		return DROP_classify_source_invalid;
+	if (is_reserved(b->dst[i]))
+		return (int)refuse_reserved(w, b, i);
+	if (b->in->state < PORT_LEARNING)
+		return DROP_classify_port_state;
+	if (!vlan) // untagged, or a priority tag
+		return b->in->pvid ? -1 : (int)DROP_classify_untagged;
+	return vlan_has(vlan_members(s->vlans, vlan), b->in_port) ? -1 : (int)DROP_classify_vlan;
 }
 
 void classify(struct worker *w, const struct snapshot *s, struct burst *b)
 {
-	const struct snapshot_port *in = b->in;
-	const struct vlan_table *vlans = s->vlans;
-	unsigned n = 0;
+	const vlan_id_t pvid = b->n ? b->in->pvid : 0;
+	const bool closed = b->n && (b->in->state < PORT_LEARNING || !pvid);
 
 	for (unsigned i = 0; i < b->n; i++) {
 		struct packet *p = b->packet[i];
 		vlan_id_t vlan = TCI_VID(p->tci);
 
-		if (unlikely(key_is_group(b->src[i]) || !b->src[i])) {
-			packet_drop(w, p, DROP_classify_source_invalid);
-			continue;
-		}
-		if (is_reserved(b->dst[i])) {
-			drop_reserved(w, b, i);
-			continue;
-		}
-		if (unlikely(in->state < PORT_LEARNING)) {
-			packet_drop(w, p, DROP_classify_port_state);
-			continue;
-		}
-		if (!vlan) {
-			vlan = in->pvid; // untagged, or a priority tag
-			if (unlikely(!vlan)) {
-				packet_drop(w, p, DROP_classify_untagged);
+		vlan = vlan ? vlan : pvid;
+		// The PVID's VLAN always has the port as a member.
+		if (unlikely(closed || vlan != pvid || key_is_group(b->src[i]) || !b->src[i] ||
+			     is_reserved(b->dst[i]))) {
+			int reason = check(w, s, b, i);
+
+			if (reason >= 0) {
+				burst_refuse(b, i, (enum drop_reason)reason);
 				continue;
 			}
-		} else if (unlikely(!vlan_has(vlan_members(vlans, vlan), b->in_port))) {
-			packet_drop(w, p, DROP_classify_vlan);
-			continue;
 		}
 		p->vlan = vlan;
-		b->packet[n] = p;
-		b->dst[n] = b->dst[i] | (fdb_key_t)vlan << 4;
-		b->src[n] = b->src[i] | (fdb_key_t)vlan << 4;
-		n++;
+		b->dst[i] |= (fdb_key_t)vlan << 4;
+		b->src[i] |= (fdb_key_t)vlan << 4;
 	}
-	b->n = n;
+	burst_settle(w, b);
 }

@@ -35,6 +35,14 @@ static fast_inline uint32_t load_be32(const uint8_t *p)
 	return __builtin_bswap32(v);
 }
 
+static fast_inline uint64_t load_be64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return __builtin_bswap64(v);
+}
+
 static fast_inline void store_be16(uint8_t *p, uint16_t v)
 {
 	v = __builtin_bswap16(v);

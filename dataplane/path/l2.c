@@ -68,24 +68,13 @@ static bool storm_passes(struct worker *w, const struct burst *b, enum bum_class
 
 static void police_floods(struct worker *w, struct burst *b)
 {
-	unsigned n = 0;
-
 	for (unsigned i = 0; i < b->n; i++) {
-		struct packet *p = b->packet[i];
+		enum bum_class class = key_bum_class(b->dst[i]);
 
-		if (b->hit[i] == FDB_MISS) {
-			enum bum_class class = key_bum_class(b->dst[i]);
-
-			if (!storm_passes(w, b, class)) {
-				packet_drop(w, p, DROP_l2_storm_broadcast + class);
-				continue;
-			}
-		}
-		b->packet[n] = p;
-		b->dst[n] = b->dst[i];
-		b->hit[n++] = b->hit[i];
+		if (b->hit[i] == FDB_MISS && !storm_passes(w, b, class))
+			burst_refuse(b, i, DROP_l2_storm_broadcast + class);
 	}
-	b->n = n;
+	burst_settle(w, b);
 }
 
 static_assert(DROP_l2_storm_broadcast + BUM_UNKNOWN == DROP_l2_storm_unknown &&
@@ -100,8 +89,8 @@ void l2(struct worker *w, const struct snapshot *s, struct burst *b)
 		learn_sources(w, s, b);
 	if (unlikely(b->in->state != PORT_FORWARDING)) {
 		for (unsigned i = 0; i < b->n; i++)
-			packet_drop(w, b->packet[i], DROP_l2_learning_state);
-		b->n = 0;
+			burst_refuse(b, i, DROP_l2_learning_state);
+		burst_settle(w, b);
 		return;
 	}
 	fdb_lookup_bulk(s->fdb, b->dst, b->hit, b->n);

@@ -130,41 +130,67 @@ static fast_inline unsigned send_to(struct worker *w, const struct snapshot *s, 
 	return enqueue(w, s, p, egress);
 }
 
-void output_enqueue(struct worker *w, const struct snapshot *s, struct packet *p, port_id_t egress)
+// Whether a unicast from this burst may leave by a port: the reason against it, or -1.
+static int egress_refusal(
+	const struct snapshot *s, const struct burst *b, fdb_hit_t hit, vlan_id_t vlan)
 {
-	struct port_counters *c = &w->counters[p->in_port];
+	port_id_t egress = fdb_hit_port(hit);
 
-	counter_add(&c->forwarded, enqueue(w, s, p, egress));
+	if (hit & FDB_LOCAL)
+		return DROP_l2_to_switch;
+	if (egress == b->in_port)
+		return DROP_l2_same_port;
+	if (egress >= s->n_ports || !(s->port[egress].flags & PORT_EGRESS))
+		return DROP_output_port_gone;
+	if (s->port[egress].flags & b->in->flags & PORT_ISOLATED)
+		return DROP_l2_isolated;
+	if (!vlan_has(vlan_members(s->vlans, vlan), egress))
+		return DROP_output_vlan;
+	return -1;
 }
 
-static fast_inline unsigned unicast(
-	struct worker *w, const struct snapshot *s, struct burst *b, unsigned i)
+// What was decided for one egress port and VLAN, good for the rest of the burst.
+struct decision {
+	fdb_hit_t hit; // FDB_MISS: none yet
+	vlan_id_t vlan;
+	bool untagged;
+	int refusal;
+	uint32_t longest; // of an untagged frame
+};
+
+#define DECISIONS 8 // by the low bits of the port: most bursts go to a few ports
+
+static void decide(const struct snapshot *s, const struct burst *b, struct decision *d,
+	fdb_hit_t hit, vlan_id_t vlan)
+{
+	d->hit = hit;
+	d->vlan = vlan;
+	d->refusal = egress_refusal(s, b, hit, vlan);
+	if (d->refusal >= 0)
+		return;
+	d->untagged = vlan_has(vlan_untagged(s->vlans, vlan), fdb_hit_port(hit));
+	d->longest = s->port[fdb_hit_port(hit)].max_bytes + VLAN_TAG_SIZE;
+}
+
+static fast_inline unsigned unicast(struct worker *w, const struct snapshot *s, struct burst *b,
+	unsigned i, struct decision *decisions)
 {
 	struct packet *p = b->packet[i];
-	port_id_t egress = fdb_hit_port(b->hit[i]);
-	const struct snapshot_port *out = &s->port[egress];
+	fdb_hit_t hit = b->hit[i];
+	struct decision *d = &decisions[hit % DECISIONS];
 
-	if (unlikely(b->hit[i] & FDB_LOCAL)) {
-		packet_drop(w, p, DROP_l2_to_switch);
+	if (unlikely(d->hit != hit || d->vlan != p->vlan))
+		decide(s, b, d, hit, p->vlan);
+	if (unlikely(d->refusal >= 0)) {
+		packet_drop(w, p, (enum drop_reason)d->refusal);
 		return 0;
 	}
-	if (unlikely(egress == b->in_port)) {
-		packet_drop(w, p, DROP_l2_same_port);
-		return 0;
+	// Plain packets from untagged to untagged port: nothing to do to them.
+	if (likely(d->untagged && !p->flags && !p->gso_type && p->total_len <= d->longest)) {
+		push(w, s, p, fdb_hit_port(hit));
+		return 1;
 	}
-	if (unlikely(egress >= s->n_ports || !(out->flags & PORT_EGRESS))) {
-		packet_drop(w, p, DROP_output_port_gone);
-		return 0;
-	}
-	if (unlikely(out->flags & b->in->flags & PORT_ISOLATED)) {
-		packet_drop(w, p, DROP_l2_isolated);
-		return 0;
-	}
-	if (unlikely(!vlan_has(vlan_members(s->vlans, p->vlan), egress))) {
-		packet_drop(w, p, DROP_output_vlan);
-		return 0;
-	}
-	return send_to(w, s, p, egress, vlan_has(vlan_untagged(s->vlans, p->vlan), egress));
+	return send_to(w, s, p, fdb_hit_port(hit), d->untagged);
 }
 
 // The VLAN's members that take this class, never the ingress port. Returns how many.
@@ -218,14 +244,18 @@ static unsigned flood(struct worker *w, const struct snapshot *s, struct burst *
 
 void output(struct worker *w, const struct snapshot *s, struct burst *b)
 {
+	struct decision decisions[DECISIONS];
 	unsigned queued = 0;
 
+	if (!b->n)
+		return;
+	for (unsigned k = 0; k < DECISIONS; k++)
+		decisions[k].hit = FDB_MISS;
 	for (unsigned i = 0; i < b->n; i++) {
 		if (likely(b->hit[i] != FDB_MISS))
-			queued += unicast(w, s, b, i);
+			queued += unicast(w, s, b, i, decisions);
 		else
 			queued += flood(w, s, b, i);
 	}
-	if (b->n)
-		counter_add(&b->counters->forwarded, queued);
+	counter_add(&b->counters->forwarded, queued);
 }

@@ -19,8 +19,25 @@ struct burst {
 	struct packet *packet[BURST_MAX];
 	fdb_key_t dst[BURST_MAX]; // parse: VLAN bits zero; classify adds the VLAN
 	fdb_key_t src[BURST_MAX];
-	fdb_hit_t hit[BURST_MAX]; // l2: what the FDB says of the destination
+	fdb_hit_t hit[BURST_MAX];  // l2: what the FDB says of the destination
+	uint64_t refused;          // packets that the stage at work will drop, by bit
+	uint8_t reason[BURST_MAX]; // why
 };
+
+static fast_inline void burst_refuse(struct burst *b, unsigned i, enum drop_reason reason)
+{
+	b->refused |= 1ull << i;
+	b->reason[i] = (uint8_t)reason;
+}
+
+// pipeline.c: drops what was refused and closes the gaps, in order. For the end of a stage.
+void burst_drop_refused(struct worker *, struct burst *);
+
+static fast_inline void burst_settle(struct worker *w, struct burst *b)
+{
+	if (unlikely(b->refused))
+		burst_drop_refused(w, b);
+}
 
 static fast_inline bool key_is_group(fdb_key_t key)
 {
@@ -61,6 +78,3 @@ unsigned pipeline_run(struct worker *, const struct snapshot *, struct port_queu
 
 // pipeline.c: the one end of a packet that is not sent. Counted at its ingress port.
 void packet_drop(struct worker *, struct packet *, enum drop_reason);
-
-// output.c, for the stages after classification: queue for transmission.
-void output_enqueue(struct worker *, const struct snapshot *, struct packet *, port_id_t egress);

@@ -22,3 +22,22 @@ void packet_drop(struct worker *w, struct packet *p, enum drop_reason reason)
 	counter_add(&w->counters[p->in_port].drop[reason], 1);
 	packet_free(&w->cache, p);
 }
+
+void burst_drop_refused(struct worker *w, struct burst *b)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		if (b->refused >> i & 1) {
+			packet_drop(w, b->packet[i], b->reason[i]);
+			continue;
+		}
+		b->packet[n] = b->packet[i];
+		b->dst[n] = b->dst[i];
+		b->src[n] = b->src[i];
+		b->hit[n] = b->hit[i];
+		n++;
+	}
+	b->n = n;
+	b->refused = 0;
+}

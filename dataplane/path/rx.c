@@ -6,6 +6,7 @@ void rx(struct worker *w, const struct snapshot *s, struct port_queue *q, struct
 {
 	uint64_t bytes = 0;
 
+	b->refused = 0;
 	b->n = q->rx_burst(q, &w->cache, b->packet, BURST_MAX);
 	if (!b->n)
 		return;

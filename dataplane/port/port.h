@@ -82,10 +82,10 @@ struct port_queue {
 	void *driver;  // the kind's own state of this queue
 	uint32_t caps; // enum port_cap
 	port_id_t port;
-	uint16_t index;  // of the queue in its port
-	int fd;          // becomes readable when packets wait; -1 = none, the queue must be polled
-	bool ready;      // worker: PORT_RX_SYSCALL queues only: epoll said that packets wait
-	int error;       // worker: first errno that made the queue useless; 0 = fine
+	uint16_t index; // of the queue in its port
+	int fd;     // becomes readable when packets wait; -1 = none: they wake no sleeping worker
+	bool ready; // worker: PORT_RX_SYSCALL queues only: epoll said that packets wait
+	int error;  // worker: first errno that made the queue useless; 0 = fine
 	uint32_t serial; // of the opening, never used twice: a reopened port is another one
 	bool error_told; // worker: and control has been told
 	bool shared;     // several workers send here: tx_burst only under tx_lock

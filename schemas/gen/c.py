@@ -106,6 +106,8 @@ def header(api):
            "#include <stdbool.h>", "#include <stdint.h>", "",
            '#include "base/net.h"', '#include "base/vlan_set.h"', '#include "control/rpc/dispatch.h"', "",
            f"#define RPC_API_VERSION {quote(api.info['api_version'])}",
+           f"#define RPC_SOCKET_PATH {quote(api.info['socket'])} // if the user names no other",
+           f"#define RPC_GROUP {quote(api.info['group'])} // may write, if there is such a group",
            f"#define RPC_COMPATIBILITY {quote(api.info['compatibility'])}", ""]
     for name, enum in api.enums.items():
         out += [f"// {enum['text']}", f"enum rpc_{name} {{"]

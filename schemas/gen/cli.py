@@ -31,6 +31,7 @@ def notes(field):
 def source(api):
     out = ["// Made by schemas/generate.py from schemas/*.json: do not edit.",
            '#include "cli/command.h"', "", "#include <stddef.h>", ""]
+    out += [f"const char cli_socket_path[] = {quote(api.info['socket'])};"]
     out += ["const struct cli_noun cli_nouns[] = {"]
     out += [f"\t{{{quote(n)}, {quote(t)}}}," for n, t in api.nouns.items()]
     out += ["};", f"const unsigned cli_n_nouns = {len(api.nouns)};", ""]
@@ -53,6 +54,7 @@ def source(api):
         table += [f"\t{{{quote(m.noun)}, {quote(m.verb)}, {quote(m.name)}, {quote(m.summary)}, {quote(m.text)}, "
                   f"{m.c_name + '_options' if m.params else 'NULL'}, {len(m.params)}, "
                   f"{quote(m.table['rows']) if m.table else 'NULL'}, {columns}, "
+                  f"{quote(m.table.get('total')) if m.table else 'NULL'}, "
                   f"{'true' if paged else 'false'}}},"]
     out += ["", "const struct cli_command cli_commands[] = {"] + table + ["};"]
     out += [f"const unsigned cli_n_commands = {len(api.methods)};"]

@@ -42,8 +42,8 @@ def usage(api, m):
 
 def text(api):
     out = ["<!-- Made by schemas/generate.py from schemas/*.json: do not edit. -->", "# The RPCs of Garuda", "",
-           api.info["text"], "", f"API version {api.info['api_version']}. {api.info['compatibility']}", "",
-           "A method marked *write* is for root and the operator group; *read* is for everybody on the machine.",
+           api.info["text"] + f" The socket is {api.info['socket']} unless another is named.", "", f"API version {api.info['api_version']}. {api.info['compatibility']}", "",
+           "A method marked *write* is for root and the operator group (`garuda`); *read* is for everybody on the machine.",
            "Parameters are given by name. An error's `data` holds `name` (from the list below), `errno` if the",
            "system gave one, and `param` if one parameter is to blame.", ""]
     for noun, noun_text in api.nouns.items():

@@ -150,10 +150,13 @@ class Method:
         self.table = cli.get("table")
         if self.table is None:
             return
-        check_keys(where, self.table, {"rows", "columns"}, ("rows", "columns"))
+        check_keys(where, self.table, {"rows", "columns", "total"}, ("rows", "columns"))
         rows = [f for f in self.result if f.name == self.table["rows"]]
         require(rows and rows[0].kind == "array" and rows[0].items.kind == "object", where,
                 "'rows' must name an array of objects in the result")
+        total = self.table.get("total")
+        require(total is None or any(f.name == total and f.type_name == rows[0].items.type_name
+                                     for f in self.result), where, "'total' must be a member like the rows")
         for column in self.table["columns"]:
             fields = api.objects[rows[0].items.type_name].fields
             for part in column.split("."):
@@ -175,8 +178,10 @@ class Api:
     def __init__(self, directory):
         docs = {p.name: load(p) for p in sorted(pathlib.Path(directory).glob("*.json"))}
         types = docs.pop("types.json")
-        check_keys("types.json", types, {"openrpc", "api_version", "title", "text", "compatibility", "types",
-                                         "enums", "errors"}, ("types", "enums", "errors"))
+        check_keys("types.json", types, {"openrpc", "api_version", "title", "text", "compatibility", "socket",
+                                         "group", "types", "enums", "errors"},
+                   ("openrpc", "api_version", "title", "text", "compatibility", "socket", "group", "types", "enums",
+                    "errors"))
         self.info = types
         self.types, self.enums, self.errors = types["types"], types["enums"], types["errors"]
         self.check_types()

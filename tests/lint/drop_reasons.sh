@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Every drop reason of dataplane/drop.h has a sentence and is used by the dataplane, and every
+# DROP_... that the code names is in the list.
+source "$(dirname "$0")/_files.sh"
+
+list=dataplane/drop.h
+[ -f $list ] || { echo "there is no $list yet" && exit 77; }
+
+# The list is an X-macro: X(name, "sentence").
+entries=$(tr '\n' ' ' <$list | sed 's/\\ */ /g' |
+	grep -oE '\b(X|DROP|DROP_REASON)\([a-zA-Z0-9_]+, *[^)]*' | grep -vE '\((name|NAME|n|id|reason|text),')
+[ -n "$entries" ] || complain "$list: found no entry of the form X(name, \"sentence\")"
+names=$(sed -E 's/^[A-Z_]*\(([a-zA-Z0-9_]+),.*/\1/' <<<"$entries")
+
+while read -r entry; do
+	name=$(sed -E 's/^[A-Z_]*\(([a-zA-Z0-9_]+),.*/\1/' <<<"$entry")
+	[[ $entry =~ \"[^\"]{12,} ]] || complain "$list: $name has no sentence that explains it"
+	if ! files 'dataplane/*.[ch]' | grep -vx "$list" | xargs grep -qw "DROP_$name"; then
+		complain "$list: DROP_$name is used nowhere in the dataplane"
+	fi
+done <<<"$entries"
+
+while read -r used; do
+	grep -qx "${used#*DROP_}" <<<"$names" || complain "${used%%:*}: ${used#*:} is not in $list"
+done < <(files 'dataplane/*.[ch]' 'control/*.[ch]' | xargs grep -owE 'DROP_[a-z0-9]+_[a-z0-9_]+' | sort -u)
+
+duplicates=$(sort <<<"$names" | uniq -d)
+[ -z "$duplicates" ] || complain "$list: listed twice: $duplicates"
+finish
