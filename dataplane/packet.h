@@ -61,6 +61,9 @@ struct packet {
 	uint16_t tci;       // the tag it came with (PCP, DEI, VID), host order; 0 without
 	uint16_t ethertype; // host order, behind the tag
 	uint16_t l3_offset; // from `data`
+	// -- every frame -----------------------------------------------------
+	uint32_t holder; // serial of the port queue that lent the frame to the kernel to receive
+			 // into; 0 = none. Written by that queue's driver, atomically
 } cache_aligned;
 
 static_assert(sizeof(struct packet) == CACHE_LINE, "one line of metadata per packet");

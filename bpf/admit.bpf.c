@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// XDP on a switched port's netdev: every frame goes to Garuda's socket, but for
+// the reserved group addresses, which stay with the netdev. A frame that no
+// socket takes is dropped: a switched port fails closed.
+//
+// Two programs: the first also puts back the VLAN tag that the sender's kernel
+// keeps beside the frame (veth), which takes a device-bound program and Linux
+// 6.8; the second is for devices that keep no such tag, and for generic XDP.
+#include "vmlinux.h"
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "reserved.h"
+#include "shared.h"
+
+#define ETHERNET_HEADER_SIZE 14
+#define MAC_PAIR_SIZE        12
+#define VLAN_TAG_SIZE        4
+
+extern int bpf_xdp_metadata_rx_vlan_tag(
+	const struct xdp_md *ctx, __be16 *vlan_proto, __u16 *vlan_tci) __ksym __weak;
+
+const volatile __u8 bpdu_guard; // BPDUs go to the socket, for the worker to see them
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, ADMIT_QUEUES_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} sockets SEC(".maps");
+
+static __always_inline int stays_with_netdev(const __u8 *data)
+{
+	if (!is_reserved(data))
+		return 0;
+	return !(bpdu_guard && data[5] == 0);
+}
+
+// Makes room behind the MAC addresses and writes the tag there. 0, or negative.
+static __always_inline int put_tag(struct xdp_md *ctx, __be16 proto, __u16 tci)
+{
+	__u32 macs[MAC_PAIR_SIZE / 4];
+	__u8 *data, *end;
+
+	if (bpf_xdp_adjust_head(ctx, -VLAN_TAG_SIZE))
+		return -1;
+	data = (__u8 *)(long)ctx->data;
+	end = (__u8 *)(long)ctx->data_end;
+	if (data + MAC_PAIR_SIZE + VLAN_TAG_SIZE > end)
+		return -1;
+	__builtin_memcpy(macs, data + VLAN_TAG_SIZE, MAC_PAIR_SIZE);
+	__builtin_memcpy(data, macs, MAC_PAIR_SIZE);
+	*(__be16 *)(data + MAC_PAIR_SIZE) = proto;
+	*(__be16 *)(data + MAC_PAIR_SIZE + 2) = bpf_htons(tci);
+	return 0;
+}
+
+SEC("xdp.frags")
+int garuda_admit(struct xdp_md *ctx)
+{
+	__u8 *data = (__u8 *)(long)ctx->data;
+	__u8 *end = (__u8 *)(long)ctx->data_end;
+	__be16 proto;
+	__u16 tci;
+
+	if (data + ETHERNET_HEADER_SIZE > end)
+		return XDP_DROP;
+	if (stays_with_netdev(data))
+		return XDP_PASS;
+	if (!bpf_xdp_metadata_rx_vlan_tag(ctx, &proto, &tci) && put_tag(ctx, proto, tci))
+		return XDP_DROP;
+	return bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_DROP);
+}
+
+SEC("xdp.frags")
+int garuda_admit_as_is(struct xdp_md *ctx)
+{
+	__u8 *data = (__u8 *)(long)ctx->data;
+	__u8 *end = (__u8 *)(long)ctx->data_end;
+
+	if (data + ETHERNET_HEADER_SIZE > end)
+		return XDP_DROP;
+	if (stays_with_netdev(data))
+		return XDP_PASS;
+	return bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_DROP);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The XDP program of one AF_XDP port: loaded for its netdev, attached by a link
+// that dies with the process. Private to the af_xdp port; control thread, in
+// the netdev's namespace.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct admit;
+
+struct admit_config {
+	int ifindex;
+	bool bpdu_guard; // BPDUs go to the socket
+	bool put_tags;   // device-bound program that puts tags from metadata back
+	bool generic;    // generic XDP
+};
+
+// 0 or negative errno. Nothing is attached yet.
+int admit_load(struct admit **out, const struct admit_config *);
+
+int admit_add_socket(struct admit *, uint32_t queue, int fd);
+int admit_attach(struct admit *);
+
+// Detaches and unloads. NULL is fine.
+void admit_close(struct admit *);

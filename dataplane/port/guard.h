@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The guard of a switched netdev: a persistent tc ingress program that drops
+// what a tenant sends, so that it never reaches the host's own stack when the
+// daemon is gone. It sees nothing while XDP diverts the frames, outlives a
+// crash, and is adopted by the next guard_attach().
+//
+// It is ours when the program behind our handle and priority is named
+// garuda_guard. Control thread; netns_fd -1 = our own namespace.
+#pragma once
+
+#include <stdbool.h>
+
+// *made_qdisc: whether the clsact qdisc had to be made. 0 also when a guard of
+// ours is there already. -EEXIST: a foreign filter stands in our place.
+int guard_attach(int netns_fd, int ifindex, bool *made_qdisc);
+
+// Removes our guard if there is one; with `and_qdisc` also the clsact qdisc,
+// unless it holds other filters. After a crash nobody knows who made the qdisc:
+// pass true, an empty one does nothing. 0, -ENOENT (no guard), or negative errno.
+int guard_remove(int netns_fd, int ifindex, bool and_qdisc);
+
+// Whether a guard of ours is there.
+bool guard_present(int netns_fd, int ifindex);

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/port/probe.h"
+
+#include <bpf/btf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dataplane/port/af_xdp_ring.h"
+
+#ifndef SOL_XDP
+#define SOL_XDP 283
+#endif
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+#define UMEM_SIZE   65536
+#define RING_SIZE   64
+#define NO_SUCH_DEV INT32_MAX
+
+static struct probe_result results[PROBE_N] = {
+	[PROBE_AF_XDP] = {.name = "af_xdp",
+		.lost = "af_xdp ports cannot be opened.",
+		.remedy = "Use a kernel with CONFIG_XDP_SOCKETS and run as root; use tap ports "
+			  "meanwhile."},
+	[PROBE_UNALIGNED_CHUNKS] = {.name = "unaligned_chunks",
+		.lost = "af_xdp ports cannot be opened.",
+		.remedy = "Use Linux 5.4 or newer."},
+	[PROBE_MULTI_BUFFER] = {.name = "multi_buffer",
+		.lost = "af_xdp ports carry packets of one frame only: no jumbo MTU.",
+		.remedy = "Use Linux 6.6 or newer."},
+	[PROBE_RX_VLAN_TAG] = {.name = "rx_vlan_tag",
+		.lost = "af_xdp ports on veth are refused: VLAN tags would be lost.",
+		.remedy = "Use Linux 6.8 or newer; Debian 12 offers 6.12 (linux-image-6.12)."},
+	[PROBE_TX_METADATA] = {.name = "tx_metadata",
+		.lost = "checksums of packets to af_xdp ports are computed in software.",
+		.remedy = "Use Linux 6.8 or newer."},
+	[PROBE_TX_BUDGET] = {.name = "tx_budget",
+		.lost = "a system call sends at most 32 packets to an af_xdp port.",
+		.remedy = "Use Linux 6.17 or newer."},
+	[PROBE_TCX] = {.name = "tcx",
+		.lost = "tc programs are attached by the older clsact qdisc only.",
+		.remedy = "Use Linux 6.6 or newer."},
+	[PROBE_TAP_USO] = {.name = "tap_uso",
+		.lost = "large UDP packets are segmented before they enter a tap port.",
+		.remedy = "Use Linux 6.2 or newer."},
+};
+
+static bool register_umem(void *memory, uint32_t flags)
+{
+	struct xsk_umem_reg reg = {
+		.addr = (uintptr_t)memory,
+		.len = UMEM_SIZE,
+		.chunk_size = flags & XDP_UMEM_UNALIGNED_CHUNK_FLAG ? FRAME_STRIDE : 2048,
+		.flags = flags,
+		.tx_metadata_len =
+			flags & XDP_UMEM_TX_METADATA_LEN ? sizeof(struct xsk_tx_metadata) : 0,
+	};
+	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	bool ok = fd >= 0 && !setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &reg, sizeof(reg));
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+// Both are refused before any device is looked at when the kernel does not know them.
+static void probe_socket(void)
+{
+	struct sockaddr_xdp address = {.sxdp_family = AF_XDP,
+		.sxdp_ifindex = NO_SUCH_DEV,
+		.sxdp_flags = XDP_COPY | XDP_USE_SG};
+	uint32_t size = RING_SIZE;
+	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	results[PROBE_AF_XDP].available = fd >= 0;
+	if (fd < 0)
+		return;
+	results[PROBE_MULTI_BUFFER].available =
+		bind(fd, (struct sockaddr *)&address, sizeof(address)) && errno == ENODEV;
+	results[PROBE_TX_BUDGET].available =
+		!setsockopt(fd, SOL_XDP, XDP_TX_RING, &size, sizeof(size)) &&
+		!setsockopt(fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &size, sizeof(size));
+	close(fd);
+}
+
+static void probe_umem(void)
+{
+	void *memory =
+		mmap(NULL, UMEM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return;
+	results[PROBE_UNALIGNED_CHUNKS].available =
+		register_umem(memory, XDP_UMEM_UNALIGNED_CHUNK_FLAG);
+	results[PROBE_TX_METADATA].available =
+		register_umem(memory, XDP_UMEM_UNALIGNED_CHUNK_FLAG | XDP_UMEM_TX_METADATA_LEN);
+	munmap(memory, UMEM_SIZE);
+}
+
+static void probe_kernel_types(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	if (!btf)
+		return;
+	results[PROBE_RX_VLAN_TAG].available =
+		btf__find_by_name_kind(btf, "bpf_xdp_metadata_rx_vlan_tag", BTF_KIND_FUNC) > 0;
+	results[PROBE_TCX].available =
+		btf__find_by_name_kind(btf, "tcx_prog_attach", BTF_KIND_FUNC) > 0;
+	btf__free(btf);
+}
+
+// In a thread of its own, whose namespace ends with it: no TAP appears in ours.
+static void *probe_tap(void *arg)
+{
+	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+	unsigned offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_USO4 | TUN_F_USO6;
+	int fd;
+
+	if (unshare(CLONE_NEWNET))
+		return NULL;
+	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	results[PROBE_TAP_USO].available =
+		!ioctl(fd, TUNSETIFF, &request) && !ioctl(fd, TUNSETOFFLOAD, offloads);
+	close(fd);
+	return NULL;
+}
+
+static void probe_all(void)
+{
+	static bool done;
+	pthread_t thread;
+
+	if (done)
+		return;
+	done = true;
+	probe_socket();
+	probe_umem();
+	probe_kernel_types();
+	if (!pthread_create(&thread, NULL, probe_tap, NULL))
+		pthread_join(thread, NULL);
+}
+
+int probe_force_off(const char *name)
+{
+	for (unsigned i = 0; i < PROBE_N; i++) {
+		if (strcmp(results[i].name, name) == 0) {
+			results[i].forced_off = true;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+bool probe_has(enum probe_feature feature)
+{
+	probe_all();
+	return results[feature].available && !results[feature].forced_off;
+}
+
+void probe_result(enum probe_feature feature, struct probe_result *out)
+{
+	probe_all();
+	*out = results[feature];
+}
