@@ -98,8 +98,8 @@ int adjust_mac(struct control *c, struct model_port *p, struct mac mac, char *er
 			p->port->mac = mac;
 	}
 	if (err)
-		return error_say(error, err, "port %s: cannot set its MAC: %s", p->set.name,
-			strerror(-err));
+		return error_say(
+			error, err, "port %s: cannot set its MAC: %s", p->set.name, strerror(-err));
 	attach_flush_learned(c, p->id);
 	return 0;
 }

@@ -45,8 +45,8 @@ static bool is_absence(int err)
 
 size_t attach_flush_learned(struct control *c, port_id_t id)
 {
-	return fdb_flush(c->fdb, &(struct fdb_filter){.port = id,
-					 .flags_mask = FDB_STATIC | FDB_STICKY});
+	return fdb_flush(
+		c->fdb, &(struct fdb_filter){.port = id, .flags_mask = FDB_STATIC | FDB_STICKY});
 }
 
 // -- the crash record -------------------------------------------------------------
@@ -143,8 +143,8 @@ static int watch_netdev(struct attachment *a, char *error)
 
 	if (a->watch || a->owner->set.kind == RPC_PORT_KIND_MEMORY)
 		return 0;
-	err = netdev_watch_create(&a->watch, a->control->attach.netdevs, namespace_fd(a), a->netdev,
-		on_netdev, a);
+	err = netdev_watch_create(
+		&a->watch, a->control->attach.netdevs, namespace_fd(a), a->netdev, on_netdev, a);
 	if (err)
 		return error_say(error, err, "port %s: cannot watch the netdev %s: %s",
 			a->owner->set.name, a->netdev, strerror(-err));

@@ -25,10 +25,10 @@ struct attach {
 	struct netdev_monitor *netdevs;
 	struct loop_io namespaces_io, netdevs_io;
 	struct loop_timer retry;
-	struct state *state;         // NULL = no crash record
-	char instance[108];          // tells daemons on one machine apart
-	struct attachment *closing;  // ports on their way out
-	unsigned next_retried;       // id
+	struct state *state;        // NULL = no crash record
+	char instance[108];         // tells daemons on one machine apart
+	struct attachment *closing; // ports on their way out
+	unsigned next_retried;      // id
 };
 
 struct attach_config {
@@ -58,10 +58,10 @@ void attach_broken(struct control *, struct model_port *, int error);
 size_t attach_flush_learned(struct control *, port_id_t);
 
 // What the port stands on; defined also while it is not open.
-const char *attach_netdev(const struct model_port *);           // "" = none
-int attach_netns_fd(const struct model_port *);                 // -1 = our own
-const struct container *attach_leg(const struct model_port *);  // NULL = none
-bool attach_mac(const struct model_port *, struct mac *out);    // false: not known now
+const char *attach_netdev(const struct model_port *);          // "" = none
+int attach_netns_fd(const struct model_port *);                // -1 = our own
+const struct container *attach_leg(const struct model_port *); // NULL = none
+bool attach_mac(const struct model_port *, struct mac *out);   // false: not known now
 
 bool attach_is_idle(const struct control *); // nothing is being closed
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/control.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
 
@@ -37,60 +38,62 @@ static void look_at_workers(struct loop_timer *timer)
 
 static int make_parts(struct control *c, const struct control_config *config)
 {
-	int err = loop_create(&c->loop); // before any thread: they inherit the blocked signals
+	int err = dataplane_create(&c->dp, &config->dataplane);
 
-	if (!err)
-		err = dataplane_create(&c->dp, &config->dataplane);
 	if (!err)
 		err = model_create(&c->model, dataplane_n_workers(c->dp));
 	if (!err)
-		err = fdb_create(&c->fdb,
-			&(struct fdb_config){.max_entries = c->model->bridge.fdb_max,
-				.max_ports = PORT_MAX,
-				.ageing_ns = c->model->bridge.ageing_time * NS_PER_SEC});
-	if (!err) {
-		publish_init(&c->publish, c);
-		err = events_init(&c->events, c);
-	}
-	if (!err)
-		err = attach_init(&c->attach, c, &config->attach);
-	return err;
+		err = fdb_create(
+			&c->fdb, &(struct fdb_config){.max_entries = c->model->bridge.fdb_max,
+					 .max_ports = PORT_MAX,
+					 .ageing_ns = c->model->bridge.ageing_time * NS_PER_SEC});
+	if (err)
+		return err;
+	publish_init(&c->publish, c);
+	return events_init(&c->events, c);
 }
 
-int control_create(struct control **out, const struct control_config *config)
+int control_create(struct control **out)
 {
-	struct control *c = mem_zalloc(sizeof(*c), 0);
-	int err = -ENOMEM;
+	struct control *c = mem_zalloc(sizeof(*c), CACHE_LINE);
+	int err = c ? loop_create(&c->loop) : -ENOMEM;
 
-	if (!c)
+	if (err) {
+		log_error("cannot start: %s", strerror(-err));
+		mem_free(c);
 		return err;
+	}
 	c->started_at = clock_now_ns();
-	err = make_parts(c, config);
-	if (err)
-		goto undo;
-	c->reclaim_io = (struct loop_io){.fd = rcu_reclaim_fd(), .ready = reclaim};
-	err = c->reclaim_io.fd < 0 ? c->reclaim_io.fd
-				   : loop_watch(c->loop, &c->reclaim_io, EPOLLIN);
-	if (err)
-		goto undo;
-	c->worker_timer.fire = look_at_workers;
-	loop_timer_set(c->loop, &c->worker_timer, WORKER_LOOK_NS);
 	*out = c;
 	return 0;
+}
 
-undo:
-	log_error("cannot start: %s", strerror(-err));
-	control_destroy(c);
-	return err;
+int control_setup(struct control *c, const struct control_config *config)
+{
+	int err = make_parts(c, config);
+
+	if (!err) {
+		c->reclaim_io = (struct loop_io){.fd = rcu_reclaim_fd(), .ready = reclaim};
+		err = c->reclaim_io.fd < 0 ? c->reclaim_io.fd
+					   : loop_watch(c->loop, &c->reclaim_io, EPOLLIN);
+	}
+	if (err) {
+		log_error("cannot start: %s", strerror(-err));
+		return err;
+	}
+	c->worker_timer.fire = look_at_workers;
+	loop_timer_set(c->loop, &c->worker_timer, WORKER_LOOK_NS);
+	return attach_init(&c->attach, c, &config->attach);
 }
 
 void control_close_ports(struct control *c)
 {
 	uint64_t until = clock_now_ns() + CLOSE_WAIT_NS;
 
-	while (c->model->n_ports)
+	while (c->model && c->model->n_ports)
 		attach_remove(c, c->model->by_name[c->model->n_ports - 1]);
-	publish_now(c);
+	if (!attach_is_idle(c))
+		publish_now(c);
 	while (!attach_is_idle(c) && clock_now_ns() < until) {
 		poll(&(struct pollfd){.fd = rcu_reclaim_fd(), .events = POLLIN}, 1, 10);
 		rcu_reclaim(0);
@@ -103,9 +106,9 @@ void control_destroy(struct control *c)
 {
 	if (!c)
 		return;
+	rcu_barrier_reclaim(); // no reader is left
 	attach_fini(&c->attach);
 	events_fini(&c->events);
-	rcu_barrier_reclaim();
 	dataplane_destroy(c->dp);
 	fdb_destroy(c->fdb);
 	model_destroy(c->model);

@@ -36,17 +36,18 @@ struct control {
 	bool is_loading;
 };
 
-// Everything but the socket, the signals and the worker threads: what main.c runs and
-// tests drive by hand. 0 or negative errno, having logged why.
+// Everything but the socket, the signals and the worker threads: what main.c runs and tests
+// drive by hand. create makes the loop, setup the rest; 0 or negative errno, having logged why.
 struct control_config {
 	struct dataplane_config dataplane;
 	struct attach_config attach;
 };
-int control_create(struct control **out, const struct control_config *);
+int control_create(struct control **out);
+int control_setup(struct control *, const struct control_config *);
 
 // Takes every port out of service and waits until they are closed, at most 2 s: a worker
 // that stands still must not keep the daemon alive.
 void control_close_ports(struct control *);
 
-// Workers must be stopped and ports closed. NULL is fine.
+// Workers must be stopped and ports closed; also after a setup that failed. NULL is fine.
 void control_destroy(struct control *);

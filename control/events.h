@@ -23,7 +23,7 @@ struct events {
 	struct control *control;
 	struct loop_io io;
 	struct loop_timer age_timer;
-	struct loop_job age_job;                // a pass of ageing that is not finished
+	struct loop_job age_job; // a pass of ageing that is not finished
 	struct flap flap[FLAP_TABLE];
 	uint64_t n_flaps;
 	uint64_t next_flap_log, next_limit_log; // ns

@@ -63,14 +63,14 @@ struct model_port {
 // Per VLAN, by id. Members are set at the ports.
 struct vlan_settings {
 	char name[64];
-	bool is_set; // the user gave it a setting: listed also without members
+	bool is_set;   // the user gave it a setting: listed also without members
 	uint8_t flags; // enum vlan_flag
 };
 
 struct bridge_settings {
 	uint32_t ageing_time; // s; 0 = never
 	uint32_t fdb_max;
-	uint32_t flap_moves; // 0 = not watched
+	uint32_t flap_moves;  // 0 = not watched
 	uint32_t flap_window; // s
 };
 
@@ -111,7 +111,7 @@ struct vlan_request {
 // *vlans unchanged.
 int port_vlans_apply(
 	struct port_vlans *, const struct vlan_request *, const char *port, char *error);
-bool port_vlans_has(const struct port_vlans *, vlan_id_t);      // a member, tagged or not
+bool port_vlans_has(const struct port_vlans *, vlan_id_t);       // a member, tagged or not
 bool port_vlans_is_tagged(const struct port_vlans *, vlan_id_t); // a tagged member
 bool port_vlans_equal(const struct port_vlans *, const struct port_vlans *);
 void model_vlans(const struct model *, struct vlan_set *out); // those with members

@@ -151,8 +151,8 @@ static int check_mac(struct rpc_call *call, struct mac mac)
 			"%s: is a group address, and those are flooded; give a unicast address",
 			mac_format(mac, MAC_BUFFER));
 	if (mac_is_zero(mac))
-		return rpc_error(call, -EINVAL, "%s: is no station's address",
-			mac_format(mac, MAC_BUFFER));
+		return rpc_error(
+			call, -EINVAL, "%s: is no station's address", mac_format(mac, MAC_BUFFER));
 	return 0;
 }
 
@@ -202,7 +202,8 @@ int rpc_fdb_add(struct rpc_call *call, const struct rpc_fdb_add_params *params,
 	err = fdb_add(c->fdb, key, p->id, flags);
 	if (err == -ENOSPC)
 		return rpc_error(call, err,
-			"the forwarding database is full (fdb_max %u); raise it with 'garuda bridge "
+			"the forwarding database is full (fdb_max %u); raise it with 'garuda "
+			"bridge "
 			"set --fdb-max'",
 			c->model->bridge.fdb_max);
 	return err;
@@ -220,7 +221,8 @@ int rpc_fdb_del(struct rpc_call *call, const struct rpc_fdb_del_params *params,
 			mac_format(params->mac, MAC_BUFFER), params->vlan);
 	if (e.flags & FDB_LOCAL)
 		return rpc_error(call, -EPERM,
-			"%s: is the switch's own address in VLAN %u and stays as long as that is so",
+			"%s: is the switch's own address in VLAN %u and stays as long as that is "
+			"so",
 			mac_format(params->mac, MAC_BUFFER), params->vlan);
 	return fdb_remove(c->fdb, key);
 }
@@ -234,8 +236,8 @@ int rpc_fdb_flush(struct rpc_call *call, const struct rpc_fdb_flush_params *para
 	int err = 0;
 
 	if (!params->has_port && !params->has_vlan && !params->all)
-		return rpc_error(call, -EINVAL,
-			"fdb.flush: says not what to flush; give port, vlan or all");
+		return rpc_error(
+			call, -EINVAL, "fdb.flush: says not what to flush; give port, vlan or all");
 	if (params->all && (params->has_port || params->has_vlan))
 		return rpc_error(call, -EINVAL,
 			"fdb.flush: all does not go with port or vlan; leave one out");

@@ -44,13 +44,13 @@ static int check_kind(struct rpc_call *call, const struct port_settings *s)
 	return 0;
 }
 
-static int settings_of(struct rpc_call *call, const struct rpc_port_add_params *p,
-	struct port_settings *s)
+static int settings_of(
+	struct rpc_call *call, const struct rpc_port_add_params *p, struct port_settings *s)
 {
 	char error[ERROR_TEXT_SIZE];
 
 	*s = (struct port_settings){
-		.kind = p->has_kind	   ? p->kind
+		.kind = p->has_kind        ? p->kind
 			: p->has_container ? RPC_PORT_KIND_TAP
 					   : RPC_PORT_KIND_AF_XDP,
 		.has_container = p->has_container,

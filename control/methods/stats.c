@@ -14,7 +14,8 @@ static const struct {
 		offsetof(struct port_stats, kernel_ring_full)},
 	{"kernel_no_frame", "there was no free frame to receive into",
 		offsetof(struct port_stats, kernel_fill_empty)},
-	{"kernel_invalid", "the kernel could not hand the frame over, most often because it is too long",
+	{"kernel_invalid",
+		"the kernel could not hand the frame over, most often because it is too long",
 		offsetof(struct port_stats, kernel_invalid)},
 };
 
@@ -35,8 +36,8 @@ struct model_port *method_port(struct rpc_call *call, const char *name, int *err
 	return p;
 }
 
-void method_counters(const struct control *c, const struct model_port *p, int worker,
-	struct port_counters *out)
+void method_counters(
+	const struct control *c, const struct model_port *p, int worker, struct port_counters *out)
 {
 	dataplane_counters(c->dp, worker, p->id, out);
 	for (unsigned i = 0; i < c->model->n_workers; i++)
@@ -110,8 +111,8 @@ static int add_drops(struct rpc_drop_count_array *drops, const char *port,
 	return err;
 }
 
-static void fill_row(struct rpc_stats_row *row, const struct port_counters *n,
-	const struct port_stats *lost)
+static void fill_row(
+	struct rpc_stats_row *row, const struct port_counters *n, const struct port_stats *lost)
 {
 	row->rx_packets += n->rx_packets;
 	row->rx_bytes += n->rx_bytes;

@@ -5,10 +5,10 @@
 
 #include "base/clock.h"
 #include "control/methods/methods.h"
+#include "dataplane/port/probe.h"
 
 static_assert((int)RPC_MEMORY_KIND_HUGETLB == POOL_HUGETLB &&
-		      (int)RPC_MEMORY_KIND_THP == POOL_THP &&
-		      (int)RPC_MEMORY_KIND_PAGES == POOL_4K,
+		      (int)RPC_MEMORY_KIND_THP == POOL_THP && (int)RPC_MEMORY_KIND_PAGES == POOL_4K,
 	"one order of memory kinds");
 
 static void fill_memory(const struct control *c, struct rpc_memory *out)
@@ -24,6 +24,28 @@ static void fill_memory(const struct control *c, struct rpc_memory *out)
 		.frames_free = s.frames_free,
 		.frames_quarantined = s.quarantined,
 	};
+}
+
+static int fill_features(struct rpc_feature_array *out)
+{
+	for (unsigned i = 0; i < PROBE_N; i++) {
+		struct rpc_feature *f = rpc_feature_array_append(out);
+		struct probe_result r;
+
+		if (!f)
+			return -ENOMEM;
+		probe_result(i, &r);
+		snprintf(f->name, sizeof(f->name), "%s", r.name);
+		f->available = r.available && !r.forced_off;
+		f->forced_off = r.forced_off;
+		if (f->available)
+			continue;
+		f->has_text = f->has_remedy = true;
+		snprintf(f->text, sizeof(f->text), "%s", r.lost);
+		snprintf(f->remedy, sizeof(f->remedy), "%s",
+			r.forced_off ? "start garudad without --disable-feature for it" : r.remedy);
+	}
+	return 0;
 }
 
 int rpc_system_show(struct rpc_call *call, const struct rpc_system_show_params *params,
@@ -44,7 +66,7 @@ int rpc_system_show(struct rpc_call *call, const struct rpc_system_show_params *
 	result->n_ports = c->model->n_ports;
 	result->n_workers = c->model->n_workers;
 	fill_memory(c, &result->memory);
-	return 0;
+	return fill_features(&result->features);
 }
 
 int rpc_system_version(struct rpc_call *call, const struct rpc_system_version_params *params,

@@ -67,8 +67,7 @@ int rpc_vlan_list(struct rpc_call *call, const struct rpc_vlan_list_params *para
 	}
 	collect(c->model, &all);
 	for (unsigned v = 1; !err && v <= VLAN_MAX; v++) {
-		if (!vlan_set_has(&all, (vlan_id_t)v) ||
-			(params->has_vlan && params->vlan != v) ||
+		if (!vlan_set_has(&all, (vlan_id_t)v) || (params->has_vlan && params->vlan != v) ||
 			(port && !port_vlans_has(&port->set.vlans, (vlan_id_t)v)))
 			continue;
 		err = add_vlan(c, (vlan_id_t)v, result);
