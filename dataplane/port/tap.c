@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// TAP ports: the kernel hands over, and takes, whole packets of up to 64 KiB
+// with a virtio_net_hdr that says what is still to be done to them, so that bulk
+// TCP crosses the switch unsegmented and without checksums.
+//
+// Each packet costs one system call. A read goes into frames that stand ready
+// for the longest packet; those that it does not fill serve the next.
+#include <errno.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "dataplane/counters.h"
+#include "dataplane/port/kinds.h"
+#include "dataplane/port/tap_device.h"
+
+// A frame with headroom and as many full ones as the longest packet, with a tag, needs.
+#define RX_FRAMES     (1 + (PACKET_MAX_BYTES + 4 - FRAME_CAPACITY + FRAME_STRIDE - 1) / FRAME_STRIDE)
+#define TX_FRAMES_MAX 255 // longer chains, which no port makes, are refused
+
+struct tap_queue {
+	int fd;
+	unsigned n_missing; // of `frame`, from the first: frames were short
+	struct virtio_net_hdr_v1 header;
+	struct packet *frame[RX_FRAMES]; // where the next packet goes
+	struct iovec rx[1 + RX_FRAMES];
+	struct iovec tx[1 + TX_FRAMES_MAX];
+	uint64_t no_frame; // read side's; these are read by control
+	uint64_t rx_invalid;
+	uint64_t tx_invalid; // send side's
+};
+
+struct tap_port {
+	struct packet_pool *pool;
+	struct tap_queue queue[]; // n_queues of them
+};
+
+// Puts new frames in the place of those that left with a packet. False when they are short.
+static bool refill(struct tap_queue *t, struct packet_cache *c)
+{
+	if (likely(!t->n_missing))
+		return true;
+	if (unlikely(!packet_alloc_bulk(c, t->frame, t->n_missing)))
+		return false;
+	for (unsigned i = 0; i < t->n_missing; i++) {
+		struct packet *p = t->frame[i];
+
+		p->data = packet_frame(c->geometry, p);
+		t->rx[1 + i] = (struct iovec){p->data, FRAME_STRIDE};
+	}
+	t->n_missing = 0;
+	t->frame[0]->data += FRAME_HEADROOM;
+	t->rx[1] = (struct iovec){t->frame[0]->data, FRAME_CAPACITY};
+	return true;
+}
+
+// The header in the packet's terms. Nothing is believed: parse() checks all of it against the
+// bytes, and drops what does not fit or is of no known type.
+static fast_inline void take_header(struct packet *p, const struct virtio_net_hdr_v1 *h)
+{
+	if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+		p->flags |= PACKET_CSUM;
+		p->csum_start = h->csum_start;
+		p->csum_offset = h->csum_offset;
+	} else if (h->flags & VIRTIO_NET_HDR_F_DATA_VALID) {
+		p->flags |= PACKET_CSUM_GOOD;
+	}
+	if (h->gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+		p->gso_type = h->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
+		p->gso_size = h->gso_size;
+		p->hdr_len = h->hdr_len;
+		if (h->gso_type & VIRTIO_NET_HDR_GSO_ECN)
+			p->flags |= PACKET_GSO_ECN;
+	}
+}
+
+// The n bytes that were read, as a packet.
+static fast_inline struct packet *take_packet(struct tap_queue *t, uint32_t n)
+{
+	struct packet *head = t->frame[0];
+	struct packet *last = head;
+	unsigned used = 1;
+
+	head->total_len = n;
+	head->len = (uint16_t)MIN(n, FRAME_CAPACITY);
+	for (n -= head->len; unlikely(n); n -= last->len) {
+		last->next = t->frame[used++];
+		last = last->next;
+		last->len = (uint16_t)MIN(n, FRAME_STRIDE);
+	}
+	head->n_frames = (uint16_t)used;
+	take_header(head, &t->header);
+	t->n_missing = used;
+	return head;
+}
+
+static uint16_t tap_rx(
+	struct port_queue *q, struct packet_cache *c, struct packet **out, uint16_t n)
+{
+	struct tap_queue *t = q->driver;
+	uint16_t got = 0;
+
+	for (uint16_t tries = 0; tries < n; tries++) {
+		ssize_t len;
+
+		if (unlikely(!refill(t, c))) {
+			counter_add(&t->no_frame, 1);
+			break;
+		}
+		len = readv(t->fd, t->rx, ARRAY_SIZE(t->rx));
+		if (likely(len > (ssize_t)sizeof(t->header))) {
+			out[got++] = take_packet(t, (uint32_t)len - sizeof(t->header));
+		} else if (len < 0 && errno == EAGAIN) {
+			q->ready = false;
+			break;
+		} else if (len < 0 && (errno == EBADFD || errno == ENODEV || errno == EIO ||
+					      errno == EFAULT)) {
+			// The device is gone, with its namespace or by somebody's hand.
+			q->error = errno;
+			q->ready = false;
+			break;
+		} else if (len >= 0 || errno != EINTR) {
+			counter_add(&t->rx_invalid, 1); // the kernel could not describe the packet
+		}
+	}
+	return got;
+}
+
+static fast_inline void make_header(const struct packet *p, struct virtio_net_hdr_v1 *h)
+{
+	*h = (struct virtio_net_hdr_v1){0};
+	if (p->flags & PACKET_CSUM) {
+		h->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		h->csum_start = p->csum_start;
+		h->csum_offset = p->csum_offset;
+	} else if (p->flags & PACKET_CSUM_GOOD) {
+		h->flags = VIRTIO_NET_HDR_F_DATA_VALID;
+	}
+	if (p->gso_type != GSO_NONE) {
+		h->gso_type = p->gso_type;
+		if (p->flags & PACKET_GSO_ECN)
+			h->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+		h->gso_size = p->gso_size;
+		h->hdr_len = p->hdr_len;
+	}
+}
+
+// 0 or negative errno.
+static int send_packet(struct tap_queue *t, const struct packet *p)
+{
+	struct virtio_net_hdr_v1 header;
+	int n = 1;
+
+	if (unlikely(p->n_frames > TX_FRAMES_MAX))
+		return -EMSGSIZE;
+	make_header(p, &header);
+	t->tx[0] = (struct iovec){&header, sizeof(header)};
+	for (; p; p = p->next)
+		t->tx[n++] = (struct iovec){p->data, p->len};
+	return likely(writev(t->fd, t->tx, n) >= 0) ? 0 : -errno;
+}
+
+static uint16_t tap_tx(struct port_queue *q, struct packet_cache *c, struct packet **in, uint16_t n)
+{
+	struct tap_queue *t = q->driver;
+	uint16_t sent = 0;
+
+	while (sent < n) {
+		int err = send_packet(t, in[sent]);
+
+		if (unlikely(err)) {
+			if (err == -EINTR)
+				continue;
+			if (err == -EBADFD || err == -ENODEV) {
+				q->error = -err;
+				break;
+			}
+			// Full, short of memory, or set down by its owner: the rest is refused too.
+			if (err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM || err == -EIO)
+				break;
+			counter_add(&t->tx_invalid, 1);
+		}
+		sent++;
+	}
+	packet_free_bulk(c, in, sent);
+	return sent;
+}
+
+static void tap_close(struct port *port)
+{
+	struct tap_port *tap = port->driver;
+	struct packet_cache cache;
+
+	packet_cache_init(&cache, tap->pool);
+	for (unsigned i = 0; i < port->n_queues; i++) {
+		struct tap_queue *t = &tap->queue[i];
+
+		close(t->fd);
+		for (unsigned k = t->n_missing; k < RX_FRAMES; k++)
+			packet_free(&cache, t->frame[k]);
+	}
+	packet_cache_flush(&cache);
+	mem_free(tap);
+}
+
+static int tap_open(struct port *port, const struct port_config *config)
+{
+	struct tap_port *tap =
+		mem_zalloc(sizeof(*tap) + port->n_queues * sizeof(tap->queue[0]), CACHE_LINE);
+	int fd[PORT_QUEUES_MAX];
+	uint32_t caps;
+	int err;
+
+	if (!tap)
+		return port_fail(port, -ENOMEM, "port %s: out of memory", port->name);
+	err = tap_device_create(port, config, fd, &caps);
+	if (err) {
+		mem_free(tap);
+		return err;
+	}
+	tap->pool = config->pool;
+	port->driver = tap;
+	for (unsigned i = 0; i < port->n_queues; i++) {
+		struct tap_queue *t = &tap->queue[i];
+
+		t->fd = fd[i];
+		t->n_missing = RX_FRAMES; // the first read takes them
+		t->rx[0] = (struct iovec){&t->header, sizeof(t->header)};
+		port->queue[i].driver = t;
+		port->queue[i].fd = fd[i];
+		port->queue[i].caps = caps | PORT_RX_SYSCALL;
+	}
+	return 0;
+}
+
+static int tap_read_stats(const struct port *port, struct port_stats *out)
+{
+	const struct tap_port *tap = port->driver;
+
+	*out = (struct port_stats){0};
+	for (unsigned i = 0; i < port->n_queues; i++) {
+		const struct tap_queue *t = &tap->queue[i];
+
+		out->kernel_fill_empty += counter_read(&t->no_frame);
+		out->kernel_invalid += counter_read(&t->rx_invalid) + counter_read(&t->tx_invalid);
+	}
+	return 0;
+}
+
+const struct port_ops port_ops_tap = {
+	.kind = "tap",
+	.open = tap_open,
+	.close = tap_close,
+	.read_stats = tap_read_stats,
+	.rx_burst = tap_rx,
+	.tx_burst = tap_tx,
+};
