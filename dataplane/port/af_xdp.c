@@ -36,8 +36,7 @@ struct af_xdp_port {
 	struct admit *admit;
 	int netns_fd; // -1 = our own
 	int promisc_fd;
-	bool guarded;
-	bool made_qdisc;
+	int guard; // enum guard_state; negative = there is none of ours
 	struct xsk *queue[PORT_QUEUES_MAX];
 };
 
@@ -107,6 +106,16 @@ static int check_mtu(struct port *port, const struct port_config *c)
 	return 0;
 }
 
+static bool may_open_sockets(void)
+{
+	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno != EPERM;
+	close(fd);
+	return true;
+}
+
 static int check_config(struct port *port, const struct port_config *c)
 {
 	uint32_t size = c->ring_size;
@@ -118,6 +127,8 @@ static int check_config(struct port *port, const struct port_config *c)
 	if (!c->netdev)
 		return port_fail(
 			port, -EINVAL, "port %s: no netdev is named: name one", port->name);
+	if (!may_open_sockets())
+		return no_privilege(port, -EPERM, "open an AF_XDP socket");
 	if (!probe_has(PROBE_AF_XDP) || !probe_has(PROBE_UNALIGNED_CHUNKS))
 		return port_fail(port, -EOPNOTSUPP,
 			"port %s: this kernel has no usable AF_XDP, or it takes more privilege: "
@@ -222,12 +233,8 @@ static int attach_program(struct port *port, const struct port_config *c)
 	};
 	int err = admit_load(&a->admit, &config);
 
-	if (err == -EPERM)
-		return no_privilege(port, err, "load an XDP program");
 	if (err)
-		return port_fail(port, err,
-			"port %s: the kernel does not load the XDP program for netdev %s: %s",
-			port->name, c->netdev, strerror(-err));
+		return attach_failed(port, c, err);
 	for (unsigned i = 0; i < port->n_queues && !err; i++)
 		err = admit_add_socket(a->admit, i, a->queue[i]->fd);
 	if (!err)
@@ -255,19 +262,19 @@ static int be_promiscuous(struct port *port)
 static int put_guard(struct port *port, const struct port_config *c)
 {
 	struct af_xdp_port *a = port->driver;
-	int err = guard_attach(-1, a->netdev.ifindex, &a->made_qdisc);
 
-	a->guarded = !err;
-	if (err == -EPERM)
-		return no_privilege(port, err, "attach a tc filter");
-	if (err == -EEXIST)
-		return port_fail(port, err,
+	a->guard = guard_attach(-1, a->netdev.ifindex);
+	if (a->guard >= 0)
+		return 0;
+	if (a->guard == -EPERM)
+		return no_privilege(port, a->guard, "attach a tc filter");
+	if (a->guard == -EEXIST)
+		return port_fail(port, a->guard,
 			"port %s: a foreign tc filter holds the guard's place on netdev %s: remove "
 			"it (tc filter del dev %s ingress pref 1)",
 			port->name, c->netdev, c->netdev);
-	return err ? port_fail(port, err, "port %s: cannot guard netdev %s by a tc filter: %s",
-			     port->name, c->netdev, strerror(-err))
-		   : 0;
+	return port_fail(port, a->guard, "port %s: cannot guard netdev %s by a tc filter: %s",
+		port->name, c->netdev, strerror(-a->guard));
 }
 
 // In the netdev's namespace. Guard before program, and program last: until then
@@ -311,8 +318,8 @@ static void af_xdp_close(struct port *port)
 		xsk_close(a->queue[i], a->pool);
 	if (a->promisc_fd >= 0)
 		close(a->promisc_fd);
-	if (a->guarded)
-		guard_remove(a->netns_fd, a->netdev.ifindex, a->made_qdisc);
+	if (a->guard >= 0)
+		guard_remove(a->netns_fd, a->netdev.ifindex, a->guard != GUARD_NEW);
 	if (a->netns_fd >= 0)
 		close(a->netns_fd);
 	mem_free(a);
@@ -328,7 +335,7 @@ static int af_xdp_open(struct port *port, const struct port_config *c)
 	if (!a)
 		return port_fail(port, -ENOMEM, "port %s: out of memory", port->name);
 	a->pool = c->pool;
-	a->promisc_fd = a->netns_fd = -1;
+	a->promisc_fd = a->netns_fd = a->guard = -1;
 	port->driver = a;
 	err = check_config(port, c);
 	if (err)
@@ -351,6 +358,8 @@ static int af_xdp_open(struct port *port, const struct port_config *c)
 	return 0;
 
 err:
+	if (a->guard == GUARD_ADOPTED)
+		a->guard = -1; // perhaps another process's port, which is why this one failed
 	af_xdp_close(port);
 	return err;
 }

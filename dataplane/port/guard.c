@@ -111,29 +111,38 @@ static void remove_qdisc(int ifindex)
 		bpf_tc_hook_destroy(&hook);
 }
 
-int guard_attach(int netns_fd, int ifindex, bool *made_qdisc)
+static int attach_here(int ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+	int err = bpf_tc_hook_create(&hook);
+	bool made_qdisc = !err;
+
+	if (err && err != -EEXIST)
+		return err;
+	err = query(&hook);
+	if (!err)
+		return GUARD_ADOPTED;
+	if (err == -ENOENT)
+		err = attach_program(&hook);
+	if (!err)
+		return made_qdisc ? GUARD_NEW_QDISC : GUARD_NEW;
+	if (made_qdisc)
+		remove_qdisc(ifindex);
+	return err;
+}
+
+int guard_attach(int netns_fd, int ifindex)
+{
 	libbpf_print_fn_t print = libbpf_set_print(silent);
 	int back;
-	int err = netns_enter(netns_fd, &back);
+	int ret = netns_enter(netns_fd, &back);
 
-	*made_qdisc = false;
-	if (!err) {
-		err = bpf_tc_hook_create(&hook);
-		*made_qdisc = !err;
-		if (err == -EEXIST)
-			err = 0;
-		if (!err)
-			err = query(&hook);
-		if (err == -ENOENT)
-			err = attach_program(&hook);
-		if (err && *made_qdisc)
-			remove_qdisc(ifindex);
+	if (!ret) {
+		ret = attach_here(ifindex);
 		netns_leave(back);
 	}
 	libbpf_set_print(print);
-	return err;
+	return ret;
 }
 
 int guard_remove(int netns_fd, int ifindex, bool and_qdisc)

@@ -10,13 +10,18 @@
 
 #include <stdbool.h>
 
-// *made_qdisc: whether the clsact qdisc had to be made. 0 also when a guard of
-// ours is there already. -EEXIST: a foreign filter stands in our place.
-int guard_attach(int netns_fd, int ifindex, bool *made_qdisc);
+enum guard_state {
+	GUARD_NEW,       // attached now
+	GUARD_NEW_QDISC, // and the clsact qdisc had to be made for it
+	GUARD_ADOPTED,   // one of ours was there already: its maker has crashed, or still runs
+};
+
+// enum guard_state, or negative errno; -EEXIST: a foreign filter stands in our place.
+int guard_attach(int netns_fd, int ifindex);
 
 // Removes our guard if there is one; with `and_qdisc` also the clsact qdisc,
-// unless it holds other filters. After a crash nobody knows who made the qdisc:
-// pass true, an empty one does nothing. 0, -ENOENT (no guard), or negative errno.
+// unless it holds other filters. After a crash (GUARD_ADOPTED) nobody knows who made
+// the qdisc: pass true, an empty one does nothing. 0, -ENOENT (no guard), or negative errno.
 int guard_remove(int netns_fd, int ifindex, bool and_qdisc);
 
 // Whether a guard of ours is there.

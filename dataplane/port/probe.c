@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/port/probe.h"
 
-#include <bpf/btf.h>
 #include <errno.h>
 #include <net/if.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "dataplane/port/af_xdp_ring.h"
 
 #ifndef SOL_XDP
@@ -107,34 +109,55 @@ static void probe_umem(void)
 	munmap(memory, UMEM_SIZE);
 }
 
+// Whether the kernel's type information names this function. Parsing all of it would take
+// ten times as long as looking for the string.
+static bool names(const char *types, size_t size, const char *function)
+{
+	return memmem(types, size, function, strlen(function) + 1) != NULL;
+}
+
 static void probe_kernel_types(void)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
+	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
+	size_t size = 0;
+	struct stat file;
+	char *types;
+	ssize_t n;
 
-	if (!btf)
+	if (fd < 0)
 		return;
-	results[PROBE_RX_VLAN_TAG].available =
-		btf__find_by_name_kind(btf, "bpf_xdp_metadata_rx_vlan_tag", BTF_KIND_FUNC) > 0;
-	results[PROBE_TCX].available =
-		btf__find_by_name_kind(btf, "tcx_prog_attach", BTF_KIND_FUNC) > 0;
-	btf__free(btf);
+	types = fstat(fd, &file) ? NULL : mem_zalloc((size_t)file.st_size, 0);
+	while (types && size < (size_t)file.st_size) {
+		n = read(fd, types + size, (size_t)file.st_size - size);
+		if (n <= 0)
+			break;
+		size += (size_t)n;
+	}
+	close(fd);
+	if (!types)
+		return;
+	results[PROBE_RX_VLAN_TAG].available = names(types, size, "bpf_xdp_metadata_rx_vlan_tag");
+	results[PROBE_TCX].available = names(types, size, "tcx_prog_attach");
+	mem_free(types);
 }
+
+static sem_t tap_probed;
 
 // In a thread of its own, whose namespace ends with it: no TAP appears in ours.
 static void *probe_tap(void *arg)
 {
 	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
 	unsigned offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_USO4 | TUN_F_USO6;
-	int fd;
+	int fd = -1;
 
-	if (unshare(CLONE_NEWNET))
-		return NULL;
-	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
+	if (!unshare(CLONE_NEWNET))
+		fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	results[PROBE_TAP_USO].available =
-		!ioctl(fd, TUNSETIFF, &request) && !ioctl(fd, TUNSETOFFLOAD, offloads);
-	close(fd);
+		fd >= 0 && !ioctl(fd, TUNSETIFF, &request) && !ioctl(fd, TUNSETOFFLOAD, offloads);
+	sem_post(&tap_probed);
+	// Takes some 20 ms, which nobody needs to wait for.
+	if (fd >= 0)
+		close(fd);
 	return NULL;
 }
 
@@ -149,8 +172,12 @@ static void probe_all(void)
 	probe_socket();
 	probe_umem();
 	probe_kernel_types();
-	if (!pthread_create(&thread, NULL, probe_tap, NULL))
-		pthread_join(thread, NULL);
+	sem_init(&tap_probed, 0, 0);
+	if (!pthread_create(&thread, NULL, probe_tap, NULL)) {
+		pthread_detach(thread);
+		while (sem_wait(&tap_probed) && errno == EINTR)
+			continue;
+	}
 }
 
 int probe_force_off(const char *name)

@@ -4,7 +4,7 @@
 // back. All ports are members of VLAN 1 (untagged) and of VLANs 2 to 9 (tagged).
 //
 //	af_xdp_port [--off FEATURE] [--cycles N] [--generic] [--bpdu-guard] [--poll]
-//	            [--frames N] NETDEV[@NAMESPACE]...
+//	            [--frames N] [--probes] NETDEV[@NAMESPACE]...
 //
 // Prints "ready", and at the end one line per port. Exit status: 0 = all frames
 // came back; 1 = not; 2 = a port could not be opened (and the reason on standard error).
@@ -18,6 +18,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/port/probe.h"
 
@@ -31,7 +32,7 @@ struct options {
 	char *netns[PORTS_MAX];
 	unsigned cycles;
 	uint32_t frames;
-	bool generic, bpdu_guard, poll;
+	bool generic, bpdu_guard, poll, probes;
 };
 
 static struct dataplane *dp;
@@ -137,10 +138,24 @@ static void stop(unsigned n)
 	rcu_barrier_reclaim();
 }
 
+static void print_probes(void)
+{
+	uint64_t began = clock_now_ns();
+
+	for (unsigned i = 0; i < PROBE_N; i++) {
+		struct probe_result r;
+
+		probe_result(i, &r);
+		printf("%s %s%s\n", r.name, r.available ? "yes" : "no",
+			r.forced_off ? " (forced off)" : "");
+	}
+	printf("took_us %lu\n", (clock_now_ns() - began) / 1000);
+}
+
 static void usage(void)
 {
 	fprintf(stderr, "af_xdp_port [--off FEATURE] [--cycles N] [--generic] [--bpdu-guard] "
-			"[--poll] [--frames N] NETDEV[@NAMESPACE]...\n");
+			"[--poll] [--frames N] [--probes] NETDEV[@NAMESPACE]...\n");
 	exit(3);
 }
 
@@ -153,6 +168,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 			o->bpdu_guard = true;
 		else if (!strcmp(argv[i], "--poll"))
 			o->poll = true;
+		else if (!strcmp(argv[i], "--probes"))
+			o->probes = true;
 		else if (!strcmp(argv[i], "--cycles") && i + 1 < argc)
 			o->cycles = (unsigned)atoi(argv[++i]);
 		else if (!strcmp(argv[i], "--frames") && i + 1 < argc)
@@ -179,6 +196,10 @@ int main(int argc, char **argv)
 	int stop_fd;
 
 	parse_options(argc, argv, &o);
+	if (o.probes) {
+		print_probes();
+		return 0;
+	}
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
