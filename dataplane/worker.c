@@ -214,7 +214,9 @@ static void sleep_until_woken(struct worker *w)
 
 	counter_add(&w->stats.sleeps, 1);
 	rcu_offline();
+	atomic_store_explicit(&w->asleep, true, memory_order_relaxed);
 	n = epoll_wait(w->epoll_fd, e, EPOLL_BATCH, -1);
+	atomic_store_explicit(&w->asleep, false, memory_order_relaxed);
 	rcu_online();
 	for (int i = 0; i < n; i++)
 		if (e[i].data.u64 == WAKE_KEY && read(w->wake_fd, &drained, sizeof(drained)) < 0) {
@@ -254,6 +256,7 @@ static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
 
+	atomic_store_explicit(&w->tid, (int)gettid(), memory_order_relaxed);
 	rcu_reader_register();
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
 		unsigned n = worker_run_once(w);

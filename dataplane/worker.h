@@ -60,6 +60,8 @@ struct worker {
 	unsigned index;
 	_Atomic int mode;               // enum worker_mode; written by control
 	_Atomic bool stop;              // written by control
+	_Atomic bool asleep;            // read by control, like the next
+	_Atomic int tid;                // the kernel's thread id; 0 before the thread runs
 	struct worker_stats stats;      // relaxed
 	struct port_counters *counters; // by port id, PORT_MAX of them
 	struct ring events;             // worker -> control
@@ -93,6 +95,16 @@ int worker_start(struct worker *);               // starts the thread
 void worker_stop(struct worker *);               // joins it
 void worker_wake(struct worker *);               // out of its sleep, to see a new snapshot
 int worker_add_port(struct worker *, port_id_t); // room for its packets; 0 or -ENOMEM
+
+static inline bool worker_is_asleep(const struct worker *w)
+{
+	return atomic_load_explicit(&w->asleep, memory_order_relaxed);
+}
+
+static inline int worker_tid(const struct worker *w)
+{
+	return atomic_load_explicit(&w->tid, memory_order_relaxed);
+}
 
 // -- the worker's thread; tests call it without one -----------------------------------
 // One loop: every queue once, transmit, quiescent state. Returns packets received.

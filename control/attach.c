@@ -1,0 +1,572 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One attachment per port, for as long as the port is in the model and until its
+// last opening is closed. It is open, or closing (one grace period, see publish.h),
+// or waiting: for its namespace, its netdev, or the next retry.
+#include "control/attach.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/container.h"
+#include "control/control.h"
+#include "control/privilege.h"
+
+#define RETRY_AT_ONCE  8  // ports per retry
+#define SETTLE_WAIT_MS 50 // for the previous owner of a netdev to let go
+
+struct attachment {
+	struct control *control;
+	struct model_port *owner; // NULL: removed, and only the closing remains
+	port_id_t id;
+	char netdev[IFNAMSIZ];
+	char netns[NETNS_SPEC_SIZE];
+	struct container *leg;
+	struct netns_watch *namespace;
+	struct netdev_watch *watch;
+	bool has_guard; // noted in the crash record
+	bool is_closing;
+	struct publish_leaving leaving;
+	struct attachment *next; // of those closing
+};
+
+static bool try_again(int err)
+{
+	return err == -ENODEV || err == -ENOENT || err == -ENXIO || err == -ESRCH ||
+	       err == -EBUSY || err == -EAGAIN || err == -ENETDOWN || err == -ENOMEM;
+}
+
+static bool is_absence(int err)
+{
+	return err == -ENODEV || err == -ENOENT || err == -ENXIO || err == -ESRCH;
+}
+
+size_t attach_flush_learned(struct control *c, port_id_t id)
+{
+	return fdb_flush(
+		c->fdb, &(struct fdb_filter){.port = id, .flags_mask = FDB_STATIC | FDB_STICKY});
+}
+
+// -- the crash record -------------------------------------------------------------
+
+static struct state_entry guard_entry(const struct attachment *a)
+{
+	struct state_entry e = {.kind = STATE_GUARD};
+
+	snprintf(e.port, sizeof(e.port), "%s", a->owner ? a->owner->set.name : "");
+	snprintf(e.netns, sizeof(e.netns), "%s", a->netns);
+	snprintf(e.ifname, sizeof(e.ifname), "%s", a->netdev);
+	return e;
+}
+
+static int note_guard(struct attachment *a, char *error)
+{
+	struct state_entry e = guard_entry(a);
+	int err;
+
+	if (a->owner->set.kind != RPC_PORT_KIND_AF_XDP || !a->control->attach.state)
+		return 0;
+	err = state_add(a->control->attach.state, &e, error);
+	a->has_guard = !err;
+	return err;
+}
+
+static void forget_guard(struct attachment *a)
+{
+	struct state_entry e = guard_entry(a);
+
+	if (a->has_guard)
+		state_remove(a->control->attach.state, &e);
+	a->has_guard = false;
+}
+
+// -- link ---------------------------------------------------------------------------
+
+static void set_link(struct control *c, struct model_port *p, bool up)
+{
+	bool was_up = p->is_link_up;
+
+	p->is_link_up = up;
+	model_port_settle(p);
+	if (was_up == up)
+		return;
+	if (!up)
+		attach_flush_learned(c, p->id);
+	publish_request(c);
+	log_info("port %s: link %s", p->set.name, up ? "up" : "down");
+}
+
+static void set_out_of_service(struct model_port *p, int err, const char *reason)
+{
+	enum rpc_port_oper oper = is_absence(err) ? RPC_PORT_OPER_ABSENT : RPC_PORT_OPER_ERROR;
+
+	if (p->oper != oper || strcmp(p->reason, reason))
+		log_warn("port %s: %s: %s", p->set.name, rpc_port_oper_name(oper), reason);
+	p->oper = oper;
+	snprintf(p->reason, sizeof(p->reason), "%s", reason);
+}
+
+// -- opening ------------------------------------------------------------------------
+
+static int namespace_fd(const struct attachment *a)
+{
+	const struct netns *ns;
+
+	if (a->leg)
+		return container_netns_fd(a->leg);
+	ns = a->namespace ? netns_watch_get(a->namespace) : NULL;
+	return ns ? ns->fd : -1;
+}
+
+static int check_presence(const struct attachment *a, char *error)
+{
+	if (a->leg && !container_present(a->leg))
+		return error_say(error, -ENOENT,
+			"port %s: there is no network namespace %s now; the port comes up when it "
+			"is made",
+			a->owner->set.name, container_netns_spec(a->leg));
+	if (a->namespace && !netns_watch_get(a->namespace))
+		return error_say(error, -ENOENT,
+			"port %s: there is no network namespace %s now; the port comes up when it "
+			"is made",
+			a->owner->set.name, a->netns);
+	return 0;
+}
+
+static void on_netdev(void *arg, enum netdev_event, const struct netdev *);
+
+static int watch_netdev(struct attachment *a, char *error)
+{
+	int err;
+
+	if (a->watch || a->owner->set.kind == RPC_PORT_KIND_MEMORY)
+		return 0;
+	err = netdev_watch_create(
+		&a->watch, a->control->attach.netdevs, namespace_fd(a), a->netdev, on_netdev, a);
+	if (err)
+		return error_say(error, err, "port %s: cannot watch the netdev %s: %s",
+			a->owner->set.name, a->netdev, strerror(-err));
+	return 0;
+}
+
+static bool link_is_up(const struct attachment *a)
+{
+	struct netdev dev;
+
+	if (a->owner->set.kind == RPC_PORT_KIND_MEMORY)
+		return true;
+	return !netdev_query(namespace_fd(a), a->netdev, &dev) && dev.up && dev.carrier;
+}
+
+static int open_port(struct attachment *a, char *error)
+{
+	const struct port_settings *set = &a->owner->set;
+	struct port_config config = {
+		.name = set->name,
+		.netdev = a->netdev,
+		.netns_fd = namespace_fd(a),
+		.mtu = set->mtu,
+		.n_queues = 1,
+		.ring_size = (uint16_t)set->queue_size,
+		.generic_xdp = set->generic_xdp,
+		.bpdu_guard = set->bpdu_guard,
+		.mac = a->leg ? container_mac(a->leg) : set->mac,
+		.pool = dataplane_pool(a->control->dp),
+	};
+
+	return port_open(&a->owner->port, rpc_port_kind_name(set->kind), a->id, &config, error);
+}
+
+// 0, or negative errno with a sentence; nothing is open then.
+static int try_open(struct attachment *a, char *error)
+{
+	struct control *c = a->control;
+	struct model_port *p = a->owner;
+	int err = check_presence(a, error);
+
+	if (!err && a->leg)
+		err = container_attach(a->leg, error);
+	if (err)
+		return err;
+	if (a->leg)
+		snprintf(a->netdev, sizeof(a->netdev), "%s", container_netdev(a->leg));
+	err = note_guard(a, error);
+	if (err)
+		goto detach;
+	err = open_port(a, error);
+	if (err)
+		goto forget;
+	if (a->leg)
+		err = container_up(a->leg, error);
+	if (!err)
+		err = watch_netdev(a, error);
+	if (err)
+		goto close;
+	p->is_link_up = link_is_up(a);
+	model_port_settle(p);
+	publish_request(c);
+	return 0;
+
+close:
+	port_close(p->port); // no snapshot had it
+	p->port = NULL;
+forget:
+	forget_guard(a);
+detach:
+	if (a->leg)
+		container_detach(a->leg);
+	return err;
+}
+
+static void open_again(struct attachment *a)
+{
+	char error[ERROR_TEXT_SIZE];
+	int err;
+
+	if (a->is_closing || a->owner->port)
+		return;
+	err = try_open(a, error);
+	if (err)
+		set_out_of_service(a->owner, err, error);
+	else
+		log_info("port %s: back in service", a->owner->set.name);
+}
+
+// -- closing ------------------------------------------------------------------------
+
+static void destroy(struct attachment *a)
+{
+	if (!a)
+		return;
+	netdev_watch_destroy(a->watch);
+	netns_watch_destroy(a->namespace);
+	container_destroy(a->leg);
+	mem_free(a);
+}
+
+static void remember_losses(struct model_port *p)
+{
+	struct port_stats s = {0};
+
+	if (p->port->ops->read_stats(p->port, &s))
+		return;
+	p->kernel_before.kernel_ring_full += s.kernel_ring_full;
+	p->kernel_before.kernel_fill_empty += s.kernel_fill_empty;
+	p->kernel_before.kernel_invalid += s.kernel_invalid;
+	p->kernel_before.tx_bytes_copied += s.tx_bytes_copied;
+}
+
+// publish.h's callback: no worker can touch the port any more.
+static void closed(void *arg)
+{
+	struct attachment *a = arg, **at = &a->control->attach.closing;
+
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	a->is_closing = false;
+	forget_guard(a);
+	if (a->leg)
+		container_detach(a->leg);
+	if (a->owner) {
+		open_again(a);
+		return;
+	}
+	events_free_id(a->control, a->id);
+	destroy(a);
+}
+
+static void close_port(struct attachment *a)
+{
+	struct control *c = a->control;
+	struct model_port *p = a->owner;
+
+	if (a->leg || p->set.kind == RPC_PORT_KIND_TAP) {
+		netdev_watch_destroy(a->watch); // the netdev goes with the port
+		a->watch = NULL;
+	}
+	remember_losses(p);
+	a->leaving = (struct publish_leaving){.port = p->port, .closed = closed, .arg = a};
+	a->is_closing = true;
+	a->next = c->attach.closing;
+	c->attach.closing = a;
+	p->port = NULL;
+	p->is_link_up = false;
+	attach_flush_learned(c, p->id);
+	publish_retire(c, &a->leaving);
+}
+
+static void printf_like(3, 4)
+	take_out_of_service(struct attachment *a, int err, const char *fmt, ...)
+{
+	char reason[ERROR_TEXT_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	if (a->owner->port)
+		close_port(a);
+	set_out_of_service(a->owner, err, reason);
+}
+
+// -- what netlink and namespaces tell ---------------------------------------------------
+
+static void on_netdev(void *arg, enum netdev_event event, const struct netdev *dev)
+{
+	struct attachment *a = arg;
+	struct model_port *p = a->owner;
+
+	if (!p || a->is_closing)
+		return;
+	if (event == NETDEV_GONE) {
+		if (p->port)
+			take_out_of_service(a, -ENODEV,
+				"the netdev %s is gone; the port comes back when there is one of "
+				"that name",
+				a->netdev);
+	} else if (!p->port) {
+		open_again(a);
+	} else if (p->port->ifindex && p->port->ifindex != dev->ifindex) {
+		take_out_of_service(a, -ENODEV, "the netdev %s was replaced", a->netdev);
+	} else {
+		if (p->port->mtu != dev->mtu && p->set.kind != RPC_PORT_KIND_MEMORY) {
+			p->port->mtu = dev->mtu;
+			publish_request(a->control);
+		}
+		set_link(a->control, p, dev->up && dev->carrier);
+	}
+}
+
+static void on_presence(struct attachment *a, bool present)
+{
+	char error[ERROR_TEXT_SIZE];
+
+	if (!a->owner)
+		return;
+	if (present) {
+		if (!a->leg && !a->is_closing)
+			watch_netdev(a, error); // what is there already comes as NEW
+		open_again(a);
+		return;
+	}
+	netdev_watch_destroy(a->watch);
+	a->watch = NULL;
+	take_out_of_service(a, -ENOENT,
+		"the network namespace %s is gone; the port comes back with it",
+		a->leg ? container_netns_spec(a->leg) : a->netns);
+}
+
+static void on_container(void *arg, enum container_event event)
+{
+	on_presence(arg, event == CONTAINER_PRESENT);
+}
+
+static void on_namespace(void *arg, enum netns_event event, const struct netns *ns)
+{
+	on_presence(arg, event == NETNS_PRESENT);
+}
+
+void attach_broken(struct control *c, struct model_port *p, int error)
+{
+	bool is_broken = false;
+
+	for (unsigned q = 0; p->port && q < p->port->n_queues; q++)
+		is_broken |= p->port->queue[q].error != 0;
+	if (!is_broken)
+		return; // said about an opening that is closed by now
+	if (error == ENETDOWN || error == ENXIO || error == ENODEV || error == EBADFD)
+		take_out_of_service(p->attachment, -ENODEV,
+			"the netdev %s is gone; the port comes back when there is one of that name",
+			p->attachment->netdev);
+	else
+		take_out_of_service(p->attachment, -EIO,
+			"its queue failed: %s; it is opened again every second", strerror(error));
+}
+
+// Ports that could not be opened again, a few at a time.
+void attach_retry(struct loop_timer *timer)
+{
+	struct attach *at = container_of(timer, struct attach, retry);
+	struct model *m = at->control->model;
+	unsigned n_tried = 0;
+
+	for (unsigned i = 0; i < PORT_MAX && n_tried < RETRY_AT_ONCE; i++) {
+		struct model_port *p = m->by_id[at->next_retried++ % PORT_MAX];
+
+		if (!p || p->port || !p->attachment || p->attachment->is_closing)
+			continue;
+		if (p->oper != RPC_PORT_OPER_ERROR &&
+			!(p->set.kind == RPC_PORT_KIND_TAP && p->oper == RPC_PORT_OPER_ABSENT))
+			continue;
+		open_again(p->attachment);
+		n_tried++;
+	}
+	loop_timer_set(at->control->loop, &at->retry, ATTACH_RETRY_NS);
+}
+
+// -- the port's life ------------------------------------------------------------------------
+
+static int make_leg(struct attachment *a, char *error)
+{
+	const struct port_settings *set = &a->owner->set;
+	char spec[CONTAINER_SPEC_SIZE];
+
+	if (!set->has_container)
+		return 0;
+	snprintf(spec, sizeof(spec), "%s:%s", set->container.netns, set->container.ifname);
+	return container_create(&a->leg,
+		&(struct container_config){.port = set->name,
+			.spec = spec,
+			.veth = set->kind == RPC_PORT_KIND_AF_XDP,
+			.mac = set->mac,
+			.mtu = set->mtu,
+			.instance = a->control->attach.instance,
+			.namespaces = a->control->attach.namespaces,
+			.state = a->control->attach.state,
+			.changed = on_container,
+			.arg = a},
+		error);
+}
+
+static int make_watches(struct attachment *a, char *error)
+{
+	int err = make_leg(a, error);
+
+	if (err || a->leg || a->owner->set.kind == RPC_PORT_KIND_MEMORY)
+		return err;
+	if (a->netns[0]) {
+		err = netns_watch_create(&a->namespace, a->control->attach.namespaces, a->netns,
+			on_namespace, a, error);
+		if (err)
+			return err;
+	}
+	// A TAP's netdev is made by opening it, and watched from then on.
+	if (a->owner->set.kind == RPC_PORT_KIND_TAP || (a->namespace && check_presence(a, NULL)))
+		return 0;
+	return watch_netdev(a, error);
+}
+
+// The port of that netdev that was removed a moment ago holds it until the grace period ends;
+// that is a matter of microseconds unless a worker stands still.
+static int wait_for_netdev(struct control *c, const struct attachment *a, char *error)
+{
+	uint64_t until = clock_now_ns() + SETTLE_WAIT_MS * NS_PER_MS;
+	const struct attachment *other;
+
+	for (;;) {
+		for (other = c->attach.closing; other; other = other->next)
+			if (a->netdev[0] && !strcmp(other->netdev, a->netdev) &&
+				!strcmp(other->netns, a->netns))
+				break;
+		if (!other)
+			return 0;
+		if (clock_now_ns() >= until)
+			return error_say(error, -EBUSY,
+				"port %s: the netdev %s is still held by a port that was removed, "
+				"because a worker does not answer; try again later",
+				a->owner->set.name, a->netdev);
+		if (c->publish.leaving)
+			publish_now(c);
+		poll(&(struct pollfd){.fd = rcu_reclaim_fd(), .events = POLLIN}, 1, 5);
+		rcu_reclaim(0);
+	}
+}
+
+int attach_add(struct control *c, struct model_port *p, char *error)
+{
+	struct attachment *a = NULL;
+	int err = privilege_check(p->set.kind, p->set.name, error);
+
+	if (err)
+		return err;
+	a = mem_zalloc(sizeof(*a), 0);
+	if (!a || dataplane_add_port(c->dp, p->id)) {
+		mem_free(a);
+		return error_say(error, -ENOMEM, "port %s: out of memory", p->set.name);
+	}
+	a->control = c;
+	a->owner = p;
+	a->id = p->id;
+	snprintf(a->netdev, sizeof(a->netdev), "%s",
+		p->set.has_container ? p->set.container.ifname : p->set.netdev);
+	snprintf(a->netns, sizeof(a->netns), "%s",
+		p->set.has_container ? p->set.container.netns : p->set.netns);
+	err = p->set.kind == RPC_PORT_KIND_MEMORY ? 0 : wait_for_netdev(c, a, error);
+	if (!err)
+		err = make_watches(a, error);
+	if (err)
+		goto undo;
+	p->attachment = a;
+	err = try_open(a, error);
+	if (err && c->is_loading && try_again(err)) {
+		set_out_of_service(p, err, error);
+		err = 0;
+	}
+	if (!err)
+		return 0;
+	p->attachment = NULL;
+undo:
+	destroy(a);
+	return err;
+}
+
+void attach_remove(struct control *c, struct model_port *p)
+{
+	struct attachment *a = p->attachment;
+	port_id_t id = p->id;
+
+	if (a && p->port)
+		close_port(a);
+	fdb_flush(c->fdb, &(struct fdb_filter){.port = id});
+	for (unsigned i = 0; i < c->model->n_workers; i++)
+		port_counters_sub(&c->removed[i], &p->cleared[i]); // the rest follows with the id
+	model_port_remove(c->model, p);
+	if (a && a->is_closing) {
+		a->owner = NULL;
+		return;
+	}
+	destroy(a);
+	events_free_id(c, id);
+}
+
+void attach_reopen(struct control *c, struct model_port *p)
+{
+	if (!p->port)
+		return;
+	close_port(p->attachment);
+	set_out_of_service(p, -EAGAIN, "it is being opened again");
+}
+
+const char *attach_netdev(const struct model_port *p)
+{
+	return p->attachment ? p->attachment->netdev : "";
+}
+
+int attach_netns_fd(const struct model_port *p)
+{
+	return p->attachment ? namespace_fd(p->attachment) : -1;
+}
+
+const struct container *attach_leg(const struct model_port *p)
+{
+	return p->attachment ? p->attachment->leg : NULL;
+}
+
+bool attach_mac(const struct model_port *p, struct mac *out)
+{
+	if (attach_leg(p))
+		*out = container_mac(attach_leg(p));
+	else if (p->port)
+		*out = p->port->mac;
+	else
+		*out = p->set.mac;
+	return !mac_is_zero(*out);
+}
+
+bool attach_is_idle(const struct control *c)
+{
+	return !c->attach.closing;
+}
