@@ -10,10 +10,8 @@
 #include "base/mem.h"
 #include "dataplane/port/kinds.h"
 
-static const struct port_ops *const kinds[] = {&port_ops_tap, &port_ops_memory};
-static const char *const kind_names[] = {"tap", "memory", NULL};
-static const struct port_ops *const kinds[] = {&port_ops_af_xdp, &port_ops_memory};
-static const char *const kind_names[] = {"af_xdp", "memory", NULL};
+static const struct port_ops *const kinds[] = {&port_ops_af_xdp, &port_ops_tap, &port_ops_memory};
+static const char *const kind_names[] = {"af_xdp", "tap", "memory", NULL};
 
 static_assert(ARRAY_SIZE(kind_names) == ARRAY_SIZE(kinds) + 1, "a name for every kind");
 
