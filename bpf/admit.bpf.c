@@ -6,13 +6,13 @@
 // Two programs: the first also puts back the VLAN tag that the sender's kernel
 // keeps beside the frame (veth), which takes a device-bound program and Linux
 // 6.8; the second is for devices that keep no such tag, and for generic XDP.
-#include "vmlinux.h"
+#include "bpf/vmlinux.h"
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "reserved.h"
-#include "shared.h"
+#include "bpf/reserved.h"
+#include "bpf/shared.h"
 
 #define ETHERNET_HEADER_SIZE 14
 #define MAC_PAIR_SIZE        12

@@ -2,12 +2,12 @@
 // tc ingress on a switched port's netdev: nothing but the reserved group
 // addresses reaches the host's own stack. While XDP diverts the frames this
 // program sees none; when the daemon dies it is what remains.
-#include "vmlinux.h"
+#include "bpf/vmlinux.h"
 
 #include <bpf/bpf_helpers.h>
 
-#include "reserved.h"
-#include "shared.h"
+#include "bpf/reserved.h"
+#include "bpf/shared.h"
 
 SEC("tc")
 int garuda_guard(struct __sk_buff *skb)

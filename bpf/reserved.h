@@ -3,7 +3,7 @@
 // the netdev's own protocols (LLDP, LACP, STP).
 #pragma once
 
-#include "vmlinux.h"
+#include "bpf/vmlinux.h"
 
 // Whether `data` begins with 01-80-C2-00-00-0x. The caller has checked 6 bytes.
 static inline __attribute__((always_inline)) int is_reserved(const __u8 *data)

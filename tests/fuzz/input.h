@@ -45,10 +45,12 @@ static inline uint16_t input_u16(struct input *in)
 	return high | input_u8(in);
 }
 
+// The path may load an Ethernet header of any frame before it looks at the length: a frame has
+// room for one.
 static inline void input_poison(struct packet *p)
 {
 	uint8_t *frame = packet_frame(cache.geometry, p);
-	uint8_t *end = p->data + p->len;
+	uint8_t *end = p->data + MAX(p->len, ETHERNET_HEADER_SIZE);
 
 	ASAN_POISON_MEMORY_REGION(end, (size_t)(frame + FRAME_STRIDE - end));
 }
