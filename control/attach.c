@@ -252,10 +252,7 @@ static void remember_losses(struct model_port *p)
 
 	if (p->port->ops->read_stats(p->port, &s))
 		return;
-	p->kernel_before.kernel_ring_full += s.kernel_ring_full;
-	p->kernel_before.kernel_fill_empty += s.kernel_fill_empty;
-	p->kernel_before.kernel_invalid += s.kernel_invalid;
-	p->kernel_before.tx_bytes_copied += s.tx_bytes_copied;
+	port_stats_add(&p->kernel_before, &s);
 }
 
 // publish.h's callback: no worker can touch the port any more.

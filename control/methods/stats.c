@@ -17,6 +17,8 @@ static const struct {
 	{"kernel_invalid",
 		"the kernel could not hand the frame over, most often because it is too long",
 		offsetof(struct port_stats, kernel_invalid)},
+	{"kernel_stalled", "came while the worker had not looked at the port for half a second",
+		offsetof(struct port_stats, kernel_stalled)},
 };
 
 static uint64_t loss(const struct port_stats *s, unsigned i)

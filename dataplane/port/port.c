@@ -20,6 +20,15 @@ const char *const *port_kinds(void)
 	return kind_names;
 }
 
+void port_stats_add(struct port_stats *sum, const struct port_stats *s)
+{
+	sum->kernel_ring_full += s->kernel_ring_full;
+	sum->kernel_fill_empty += s->kernel_fill_empty;
+	sum->kernel_invalid += s->kernel_invalid;
+	sum->kernel_stalled += s->kernel_stalled;
+	sum->tx_bytes_copied += s->tx_bytes_copied;
+}
+
 int port_fail(struct port *port, int err, const char *fmt, ...)
 {
 	va_list ap;

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 static const struct port_setup two[2];
 
 static void expect_drop(
@@ -162,6 +164,33 @@ static void a_port_that_left_is_not_sent_to(void **state)
 	net_close(&net);
 }
 
+// A worker that was stopped must not deliver what was sent long before; later frames pass.
+static void stale_frames(void **state)
+{
+	struct frame f = frame_of(2, 1, UNTAGGED, 64), got;
+	struct net net;
+
+	net_open(&net, two, 2, 0);
+	for (unsigned i = 0; i < 3 * BURST_MAX; i++)
+		net_send(&net, 0, &f, NULL);
+	memory_port_pending_since(net.port[0], 0, clock_now_ns());
+	clock_warp_ns(PORT_STALL_NS + 1);
+	net_run(&net);
+	net_expect_silence(&net);
+	assert_int_equal(net_drops(&net, 0, DROP_rx_stale), 3 * BURST_MAX);
+
+	net_send(&net, 0, &f, NULL);
+	memory_port_pending_since(net.port[0], 0, clock_now_ns());
+	clock_warp_ns(PORT_STALL_NS);
+	net_run(&net);
+	assert_true(net_receive(&net, 1, &got, NULL));
+	net_send(&net, 0, &f, NULL);
+	net_run(&net); // nothing said: not late
+	assert_true(net_receive(&net, 1, &got, NULL));
+	assert_int_equal(net_drops(&net, 0, DROP_rx_stale), 3 * BURST_MAX);
+	net_close(&net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +201,7 @@ int main(void)
 		cmocka_unit_test(egress_mtu),
 		cmocka_unit_test(jumbo_chains_pass_and_are_copied),
 		cmocka_unit_test(port_states),
+		cmocka_unit_test(stale_frames),
 		cmocka_unit_test(a_port_that_left_is_not_sent_to),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
