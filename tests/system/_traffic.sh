@@ -154,3 +154,29 @@ switch_silence() {
 gt_lost() {
 	g stats show --port "$1" --json | jq '.ports[0].kernel_drops'
 }
+
+# datagrams_check TEXT FROM TO ADDRESS NUMBER [datagrams.py send options]: all arrive, byte for
+# byte as they were sent.
+datagrams_check() {
+	local text=$1 from=$2 to=$3 address=$4 number=$5 log=$GT_TMP/datagrams pid
+	shift 5
+	nsenter --net="/run/netns/$GT_PREFIX-$to" "$GT_TOP/tests/system/datagrams.py" receive "$address" \
+		6000 --number "$number" </dev/null >"$log" 2>&1 &
+	pid=$!
+	wait_for 10 grep -q listening "$log"
+	on "$from" "$GT_TOP/tests/system/datagrams.py" send "$address" 6000 --number "$number" "$@" >>"$log" 2>&1
+	if wait "$pid"; then pass "$text"; else fail "$text: $(grep -v listening "$log")"; fi
+}
+
+# vlan_device HOST: its eth0 becomes as good as an 802.1Q device of VLAN 10 (vlan_device.bpf.c).
+vlan_device() {
+	local object=$GARUDA_BUILD/tests/system/vlan_device.bpf.o
+	on "$1" tc qdisc add dev eth0 clsact &&
+		on "$1" tc filter add dev eth0 egress bpf da obj "$object" sec tc &&
+		on "$1" tc filter add dev eth0 ingress bpf da obj "$object" sec classifier
+}
+
+# port_counter PORT NAME: of `stats show`.
+port_counter() {
+	g stats show --port "$1" --json | jq ".ports[0].$2"
+}
