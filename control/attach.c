@@ -22,6 +22,7 @@ struct attachment {
 	struct model_port *owner; // NULL: removed, and only the closing remains
 	port_id_t id;
 	char netdev[IFNAMSIZ];
+	char wanted[IFNAMSIZ]; // as the user named it: of a container's leg, the inside end
 	char netns[NETNS_SPEC_SIZE];
 	struct container *leg;
 	struct netns_watch *namespace;
@@ -56,7 +57,7 @@ static struct state_entry guard_entry(const struct attachment *a)
 	struct state_entry e = {.kind = STATE_GUARD};
 
 	snprintf(e.port, sizeof(e.port), "%s", a->owner ? a->owner->set.name : "");
-	snprintf(e.netns, sizeof(e.netns), "%s", a->netns);
+	snprintf(e.netns, sizeof(e.netns), "%s", a->leg ? "" : a->netns); // a leg's end is here
 	snprintf(e.ifname, sizeof(e.ifname), "%s", a->netdev);
 	return e;
 }
@@ -311,6 +312,17 @@ static void printf_like(3, 4)
 
 // -- what netlink and namespaces tell ---------------------------------------------------
 
+// The netdev's, unless the operator wants less.
+static void set_mtu(struct control *c, struct model_port *p, uint32_t mtu)
+{
+	if (p->set.mtu)
+		mtu = MIN(mtu, p->set.mtu);
+	if (p->port->mtu == mtu)
+		return;
+	p->port->mtu = mtu;
+	publish_request(c);
+}
+
 static void on_netdev(void *arg, enum netdev_event event, const struct netdev *dev)
 {
 	struct attachment *a = arg;
@@ -329,10 +341,11 @@ static void on_netdev(void *arg, enum netdev_event event, const struct netdev *d
 	} else if (p->port->ifindex && p->port->ifindex != dev->ifindex) {
 		take_out_of_service(a, -ENODEV, "the netdev %s was replaced", a->netdev);
 	} else {
-		if (p->port->mtu != dev->mtu && p->set.kind != RPC_PORT_KIND_MEMORY) {
-			p->port->mtu = dev->mtu;
+		if (!mac_equal(p->port->mac, dev->mac)) {
+			p->port->mac = dev->mac;
 			publish_request(a->control);
 		}
+		set_mtu(a->control, p, dev->mtu);
 		set_link(a->control, p, dev->up && dev->carrier);
 	}
 }
@@ -455,7 +468,7 @@ static int wait_for_netdev(struct control *c, const struct attachment *a, char *
 
 	for (;;) {
 		for (other = c->attach.closing; other; other = other->next)
-			if (a->netdev[0] && !strcmp(other->netdev, a->netdev) &&
+			if (a->wanted[0] && !strcmp(other->wanted, a->wanted) &&
 				!strcmp(other->netns, a->netns))
 				break;
 		if (!other)
@@ -487,8 +500,9 @@ int attach_add(struct control *c, struct model_port *p, char *error)
 	a->control = c;
 	a->owner = p;
 	a->id = p->id;
-	snprintf(a->netdev, sizeof(a->netdev), "%s",
+	snprintf(a->wanted, sizeof(a->wanted), "%s",
 		p->set.has_container ? p->set.container.ifname : p->set.netdev);
+	memcpy(a->netdev, a->wanted, sizeof(a->netdev));
 	snprintf(a->netns, sizeof(a->netns), "%s",
 		p->set.has_container ? p->set.container.netns : p->set.netns);
 	err = p->set.kind == RPC_PORT_KIND_MEMORY ? 0 : wait_for_netdev(c, a, error);

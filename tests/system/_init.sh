@@ -286,6 +286,12 @@ host_add() {
 	fi
 }
 
+# host_del NAME: the port, then the host.
+host_del() {
+	[ "$GT_DUT" = kernel ] || g port del "$1" || fail "port del $1"
+	ip netns del "$GT_PREFIX-$1"
+}
+
 port_is_up() {
 	g port show "$1" --json | jq -e '.port.oper == "up"'
 }
