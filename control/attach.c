@@ -22,6 +22,7 @@ struct attachment {
 	struct model_port *owner; // NULL: removed, and only the closing remains
 	port_id_t id;
 	char netdev[IFNAMSIZ];
+	char wanted[IFNAMSIZ]; // as the user named it: of a container's leg, the inside end
 	char netns[NETNS_SPEC_SIZE];
 	struct container *leg;
 	struct netns_watch *namespace;
@@ -56,7 +57,7 @@ static struct state_entry guard_entry(const struct attachment *a)
 	struct state_entry e = {.kind = STATE_GUARD};
 
 	snprintf(e.port, sizeof(e.port), "%s", a->owner ? a->owner->set.name : "");
-	snprintf(e.netns, sizeof(e.netns), "%s", a->netns);
+	snprintf(e.netns, sizeof(e.netns), "%s", a->leg ? "" : a->netns); // a leg's end is here
 	snprintf(e.ifname, sizeof(e.ifname), "%s", a->netdev);
 	return e;
 }
@@ -458,7 +459,7 @@ static int wait_for_netdev(struct control *c, const struct attachment *a, char *
 
 	for (;;) {
 		for (other = c->attach.closing; other; other = other->next)
-			if (a->netdev[0] && !strcmp(other->netdev, a->netdev) &&
+			if (a->wanted[0] && !strcmp(other->wanted, a->wanted) &&
 				!strcmp(other->netns, a->netns))
 				break;
 		if (!other)
@@ -490,8 +491,9 @@ int attach_add(struct control *c, struct model_port *p, char *error)
 	a->control = c;
 	a->owner = p;
 	a->id = p->id;
-	snprintf(a->netdev, sizeof(a->netdev), "%s",
+	snprintf(a->wanted, sizeof(a->wanted), "%s",
 		p->set.has_container ? p->set.container.ifname : p->set.netdev);
+	memcpy(a->netdev, a->wanted, sizeof(a->netdev));
 	snprintf(a->netns, sizeof(a->netns), "%s",
 		p->set.has_container ? p->set.container.netns : p->set.netns);
 	err = p->set.kind == RPC_PORT_KIND_MEMORY ? 0 : wait_for_netdev(c, a, error);

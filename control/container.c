@@ -243,6 +243,8 @@ int container_up(struct container *c, char *error)
 	struct netdev dev;
 	int err = ns ? netdev_query(ns->fd, c->spec.ifname, &dev) : -ENODEV;
 
+	if (!err && c->is_veth)
+		err = netdev_set_up(-1, c->veth.ifindex, true);
 	if (!err && !dev.up)
 		err = netdev_set_up(ns->fd, dev.ifindex, true);
 	if (err)

@@ -71,7 +71,7 @@ bool container_present(const struct container *); // the namespace is there
 int container_attach(struct container *, char *error);
 void container_detach(struct container *); // deletes a veth pair; not attached: nothing
 
-// Brings the inside end up: of a TAP, after port_open().
+// Brings the ends up, after port_open(): what the container sends finds the port in place.
 int container_up(struct container *, char *error);
 
 // For struct port_config, while attached.

@@ -164,15 +164,13 @@ static int request_pair(const struct veth_config *config, const char *name)
 	struct nlmsghdr *nlh = rtnl_put_link(&req, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
 	struct mac mac = outside_mac(config->port, config->instance);
 	struct nlattr *info, *data, *peer;
-	struct ifinfomsg *ifi;
 
 	put_end(nlh, name, &mac, config);
 	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
 	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "veth");
 	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
 	peer = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
-	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
-	ifi->ifi_flags = ifi->ifi_change = IFF_UP;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
 	put_end(nlh, config->inside, &config->mac, config);
 	mnl_attr_put_u32(nlh, IFLA_NET_NS_FD, config->netns_fd);
 	mnl_attr_nest_end(nlh, peer);
@@ -242,8 +240,6 @@ int veth_create(const struct veth_config *config, struct veth *v, char *error)
 	v->ifindex = dev.ifindex;
 	err = silence(config, v);
 	if (!err)
-		err = netdev_set_up(-1, v->ifindex, true);
-	if (!err)
 		return 0;
 fail:
 	veth_delete(config->port, config->instance, v->name);
@@ -263,11 +259,7 @@ int veth_adopt(const struct veth_config *config, struct veth *v, char *error)
 	}
 	if (!err && !mac_equal(inside.mac, config->mac))
 		err = netdev_set_mac(config->netns_fd, inside.ifindex, config->mac);
-	if (!err && !inside.up)
-		err = netdev_set_up(config->netns_fd, inside.ifindex, true);
 	if (!err)
 		err = silence(config, v);
-	if (!err)
-		err = netdev_set_up(-1, v->ifindex, true);
 	return err ? create_failed(config, v, err, error) : 0;
 }

@@ -28,10 +28,10 @@ struct veth {
 // of ours that does not fit is deleted. 0 or negative errno with a sentence.
 int veth_choose_name(const struct veth_config *, struct veth *out, char *error);
 
-// Both ends up, nothing left behind on failure.
+// Both ends are down: ours may not come up before its guard stands. Nothing left on failure.
 int veth_create(const struct veth_config *, struct veth *, char *error);
 
-// Takes over the pair that veth_choose_name() found: sets MAC, MTU, and both ends up.
+// Takes over the pair that veth_choose_name() found: sets MAC and MTU.
 int veth_adopt(const struct veth_config *, struct veth *, char *error);
 
 // Deletes the pair if it is ours; 0 also if it is not there. -EPERM: the name is somebody else's.
