@@ -30,6 +30,7 @@ struct attachment {
 	bool has_guard;      // noted in the crash record
 	bool inherits_guard; // one that a killed daemon noted: it stands also while not open
 	bool is_closing;
+	int absence; // what it was taken out of service for, until something else is the matter
 	struct publish_leaving leaving;
 	struct attachment *next; // of those closing
 };
@@ -241,6 +242,9 @@ static void open_again(struct attachment *a)
 	if (a->is_closing || a->owner->port)
 		return;
 	err = try_open(a, error);
+	if (err && err == a->absence)
+		return; // that it is gone has been said better
+	a->absence = 0;
 	if (err)
 		set_out_of_service(a->owner, err, error);
 	else
@@ -323,6 +327,7 @@ static void printf_like(3, 4)
 	va_end(ap);
 	if (a->owner->port)
 		close_port(a);
+	a->absence = err;
 	set_out_of_service(a->owner, err, reason);
 }
 
