@@ -9,13 +9,18 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define RECLAIM_AT_ONCE 64
+#define RECLAIM_NS      (2 * NS_PER_MS)
 #define WORKER_LOOK_NS  NS_PER_SEC
 #define CLOSE_WAIT_NS   (2 * NS_PER_SEC)
 
 static void reclaim(struct loop_io *io, uint32_t what)
 {
-	rcu_reclaim(RECLAIM_AT_ONCE);
+	uint64_t until = clock_now_ns() + RECLAIM_NS;
+
+	// One at a time: to close a port takes the kernel some tens of milliseconds. What remains
+	// makes the descriptor readable again.
+	while (rcu_reclaim(1) && clock_now_ns() < until)
+		continue;
 }
 
 static void look_at_workers(struct loop_timer *timer)
