@@ -114,7 +114,11 @@ stop:
 	rpc_server_destroy(server); // nobody changes anything any more
 	if (c->dp) {
 		control_close_ports(c); // while workers still let go of them
-		dataplane_stop(c->dp);
+		if (!dataplane_stop(c->dp)) {
+			log_warn("a worker stands still; it is ended, and what it held stays as "
+				 "after a crash");
+			_exit(EXIT_FAILURE);
+		}
 	}
 	control_destroy(c);
 	return err;
