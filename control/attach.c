@@ -27,16 +27,18 @@ struct attachment {
 	struct container *leg;
 	struct netns_watch *namespace;
 	struct netdev_watch *watch;
-	bool has_guard; // noted in the crash record
+	bool has_guard;      // noted in the crash record
+	bool inherits_guard; // one that a killed daemon noted: it stands also while not open
 	bool is_closing;
+	int absence; // what it was taken out of service for, until something else is the matter
 	struct publish_leaving leaving;
 	struct attachment *next; // of those closing
 };
 
-static bool try_again(int err)
+// Whether the reason lies in what the machine is now, not in what was asked for.
+static bool may_pass(int err)
 {
-	return err == -ENODEV || err == -ENOENT || err == -ENXIO || err == -ESRCH ||
-	       err == -EBUSY || err == -EAGAIN || err == -ENETDOWN || err == -ENOMEM;
+	return err != -EINVAL && err != -EOPNOTSUPP && err != -EPERM && err != -EACCES;
 }
 
 static bool is_absence(int err)
@@ -69,8 +71,9 @@ static int note_guard(struct attachment *a, char *error)
 
 	if (a->owner->set.kind != RPC_PORT_KIND_AF_XDP || !a->control->attach.state)
 		return 0;
+	a->inherits_guard |= !a->has_guard && state_has(a->control->attach.state, &e);
 	err = state_add(a->control->attach.state, &e, error);
-	a->has_guard = !err;
+	a->has_guard |= !err;
 	return err;
 }
 
@@ -80,7 +83,16 @@ static void forget_guard(struct attachment *a)
 
 	if (a->has_guard)
 		state_remove(a->control->attach.state, &e);
-	a->has_guard = false;
+	a->has_guard = a->inherits_guard = false;
+}
+
+// A port that never opened leaves the guard of its crashed predecessor in place, until it goes.
+static void undo_inherited_guard(struct attachment *a)
+{
+	struct state_entry e = guard_entry(a);
+
+	if (a->has_guard && !attach_undo_guard(&e))
+		forget_guard(a);
 }
 
 // -- link ---------------------------------------------------------------------------
@@ -214,7 +226,8 @@ close:
 	port_close(p->port); // no snapshot had it
 	p->port = NULL;
 forget:
-	forget_guard(a);
+	if (!a->inherits_guard)
+		forget_guard(a);
 detach:
 	if (a->leg)
 		container_detach(a->leg);
@@ -229,6 +242,9 @@ static void open_again(struct attachment *a)
 	if (a->is_closing || a->owner->port)
 		return;
 	err = try_open(a, error);
+	if (err && err == a->absence)
+		return; // that it is gone has been said better
+	a->absence = 0;
 	if (err)
 		set_out_of_service(a->owner, err, error);
 	else
@@ -241,6 +257,7 @@ static void destroy(struct attachment *a)
 {
 	if (!a)
 		return;
+	undo_inherited_guard(a);
 	netdev_watch_destroy(a->watch);
 	netns_watch_destroy(a->namespace);
 	container_destroy(a->leg);
@@ -307,6 +324,7 @@ static void printf_like(3, 4)
 	va_end(ap);
 	if (a->owner->port)
 		close_port(a);
+	a->absence = err;
 	set_out_of_service(a->owner, err, reason);
 }
 
@@ -512,7 +530,7 @@ int attach_add(struct control *c, struct model_port *p, char *error)
 		goto undo;
 	p->attachment = a;
 	err = try_open(a, error);
-	if (err && c->is_loading && try_again(err)) {
+	if (err && c->is_loading && may_pass(err)) {
 		set_out_of_service(p, err, error);
 		err = 0;
 	}

@@ -65,7 +65,7 @@ void attach_fini(struct attach *at)
 	state_close(at->state);
 }
 
-static int undo_guard(const struct state_entry *e)
+int attach_undo_guard(const struct state_entry *e)
 {
 	struct netns ns;
 	struct netdev dev;
@@ -85,7 +85,7 @@ static int undo_guard(const struct state_entry *e)
 static int undo_leftover(const struct state_entry *e, void *arg)
 {
 	struct attach *at = arg;
-	int err = e->kind == STATE_VETH ? container_undo(e, at->instance) : undo_guard(e);
+	int err = e->kind == STATE_VETH ? container_undo(e, at->instance) : attach_undo_guard(e);
 
 	if (err)
 		log_warn("%s of port %s, left by a daemon that was killed, cannot be undone: %s",
@@ -100,4 +100,9 @@ void attach_undo_leftovers(struct control *c)
 {
 	if (c->attach.state)
 		state_undo_leftovers(c->attach.state, undo_leftover, &c->attach);
+}
+
+bool attach_has_leftovers(const struct control *c)
+{
+	return c->attach.state && state_n_leftovers(c->attach.state) > 0;
 }

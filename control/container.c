@@ -120,14 +120,6 @@ void container_destroy(struct container *c)
 	mem_free(c);
 }
 
-void container_leave(struct container *c)
-{
-	if (!c)
-		return;
-	netns_watch_destroy(c->watch);
-	mem_free(c);
-}
-
 bool container_present(const struct container *c)
 {
 	return netns_watch_get(c->watch) != NULL;

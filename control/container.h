@@ -61,9 +61,6 @@ int container_parse(const char *text, struct container_spec *out, char *error);
 int container_create(struct container **out, const struct container_config *, char *error);
 void container_destroy(struct container *); // detaches; NULL is fine
 
-// Forgets the container but leaves its veth pair, and the note of it, to the next daemon.
-void container_leave(struct container *);
-
 bool container_present(const struct container *); // the namespace is there
 
 // Makes or adopts the leg, or (TAP) checks that it can be made. Attached already: 0. On failure

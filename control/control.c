@@ -9,13 +9,18 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define RECLAIM_AT_ONCE 64
+#define RECLAIM_NS      (2 * NS_PER_MS)
 #define WORKER_LOOK_NS  NS_PER_SEC
 #define CLOSE_WAIT_NS   (2 * NS_PER_SEC)
 
 static void reclaim(struct loop_io *io, uint32_t what)
 {
-	rcu_reclaim(RECLAIM_AT_ONCE);
+	uint64_t until = clock_now_ns() + RECLAIM_NS;
+
+	// One at a time: to close a port takes the kernel some tens of milliseconds. What remains
+	// makes the descriptor readable again.
+	while (rcu_reclaim(1) && clock_now_ns() < until)
+		continue;
 }
 
 static void look_at_workers(struct loop_timer *timer)
@@ -26,12 +31,14 @@ static void look_at_workers(struct loop_timer *timer)
 		const struct worker *w = dataplane_worker(c->dp, i);
 		struct worker_watch *watch = &c->worker_watch[i];
 		uint64_t loops = counter_read(&w->stats.loops);
-		bool stalled = w->running && loops == watch->loops && !worker_is_asleep(w);
+		bool is_busy = w->running && (!worker_is_asleep(w) || worker_is_called(w));
+		bool stalled = is_busy && watch->is_busy && loops == watch->loops;
 
 		if (stalled != watch->is_stalled)
 			log_warn("worker %u %s", i,
 				stalled ? "has not completed a loop for a second" : "goes on");
-		*watch = (struct worker_watch){.loops = loops, .is_stalled = stalled};
+		*watch = (struct worker_watch){
+			.loops = loops, .is_busy = is_busy, .is_stalled = stalled};
 	}
 	loop_timer_set(c->loop, &c->worker_timer, WORKER_LOOK_NS);
 }

@@ -13,6 +13,7 @@
 // Whether a worker goes on: looked at every second.
 struct worker_watch {
 	uint64_t loops; // at the last look
+	bool is_busy;   // then: it was awake, or should have been
 	bool is_stalled;
 };
 

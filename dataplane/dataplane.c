@@ -71,7 +71,8 @@ void dataplane_destroy(struct dataplane *dp)
 {
 	if (!dp)
 		return;
-	dataplane_stop(dp);
+	if (!dataplane_stop(dp))
+		return; // the worker may still touch all of it
 	for (unsigned i = 0; i < dp->n_workers; i++) {
 		worker_fini(dp->worker[i]);
 		mem_free(dp->worker[i]);
@@ -96,10 +97,13 @@ int dataplane_start(struct dataplane *dp)
 	return 0;
 }
 
-void dataplane_stop(struct dataplane *dp)
+bool dataplane_stop(struct dataplane *dp)
 {
+	bool stopped = true;
+
 	for (unsigned i = 0; i < dp->n_workers; i++)
-		worker_stop(dp->worker[i]);
+		stopped &= worker_stop(dp->worker[i]);
+	return stopped;
 }
 
 struct packet_pool *dataplane_pool(struct dataplane *dp)

@@ -24,7 +24,7 @@ int dataplane_create(struct dataplane **out, const struct dataplane_config *);
 void dataplane_destroy(struct dataplane *); // stops workers; ports must be closed. NULL is fine
 
 int dataplane_start(struct dataplane *); // starts the worker threads
-void dataplane_stop(struct dataplane *);
+bool dataplane_stop(struct dataplane *); // false: a worker stands still and goes on to hold all
 
 struct packet_pool *dataplane_pool(struct dataplane *);
 unsigned dataplane_n_workers(const struct dataplane *);

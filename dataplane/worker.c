@@ -8,9 +8,11 @@
 #include "dataplane/worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,6 +24,7 @@
 #define SPIN_START_NS   (5 * 1000)
 #define SYSCALL_POLL_NS (20 * 1000) // a busy worker asks silent TAPs this often
 #define EPOLL_BATCH     64
+#define STOP_WAIT_S     2
 #define WAKE_KEY        UINT64_MAX
 #define SYSCALL_SET_KEY (UINT64_MAX - 1)
 
@@ -287,12 +290,21 @@ int worker_start(struct worker *w)
 	return err;
 }
 
-void worker_stop(struct worker *w)
+bool worker_stop(struct worker *w)
 {
+	struct timespec until;
+
 	if (!w->running)
-		return;
+		return true;
 	atomic_store(&w->stop, true);
 	worker_wake(w);
-	pthread_join(w->thread, NULL);
-	w->running = false;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += STOP_WAIT_S;
+	w->running = pthread_timedjoin_np(w->thread, NULL, &until) != 0;
+	return !w->running;
+}
+
+bool worker_is_called(const struct worker *w)
+{
+	return poll(&(struct pollfd){.fd = w->epoll_fd, .events = POLLIN}, 1, 0) > 0;
 }

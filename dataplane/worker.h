@@ -92,9 +92,12 @@ int worker_init(struct worker *, struct dataplane *, unsigned index, struct pack
 	struct snapshot **published);
 void worker_fini(struct worker *);
 int worker_start(struct worker *);               // starts the thread
-void worker_stop(struct worker *);               // joins it
+bool worker_stop(struct worker *);               // joins it; false: it does not end within 2 s
 void worker_wake(struct worker *);               // out of its sleep, to see a new snapshot
 int worker_add_port(struct worker *, port_id_t); // room for its packets; 0 or -ENOMEM
+
+// What ends its sleep is there: it is about to wake, or stands still.
+bool worker_is_called(const struct worker *);
 
 static inline bool worker_is_asleep(const struct worker *w)
 {

@@ -93,7 +93,7 @@ static int check_mtu(struct port *port, const struct port_config *c)
 	uint32_t most = probe_has(PROBE_MULTI_BUFFER) ? CHAIN_MTU_MAX : SINGLE_MTU_MAX;
 
 	if (c->mtu > f->mtu)
-		return port_fail(port, -EINVAL,
+		return port_fail(port, -ERANGE,
 			"port %s: MTU %u is more than netdev %s has (%u): raise that first (ip "
 			"link set dev %s mtu %u)",
 			port->name, c->mtu, c->netdev, f->mtu, c->netdev, c->mtu);

@@ -16,6 +16,7 @@
 #define FILL_RING_MIN   4096
 #define FILL_MIN        64
 #define DRAIN_NS        (100 * NS_PER_MS) // how long sent frames may take to come back
+#define RELEASE_NS      (200 * NS_PER_MS) // how long the kernel may hold a closed socket's queue
 #define SEND_BUFFER     (16 << 20)        // bytes of skbs in flight to a device that holds them
 
 #ifndef SOL_XDP
@@ -139,6 +140,26 @@ static int lend_frames(struct xsk *x, const struct xsk_config *c)
 	return 0;
 }
 
+// A closed socket's queue is free only when some kernel thread has run: milliseconds later,
+// tens of them on a busy machine. Control thread only.
+static uint64_t last_closed; // ns; at first: when the first one was opened, as another daemon
+			     // may have died just before
+
+static int bind_queue(int fd, const struct sockaddr_xdp *address)
+{
+	uint64_t now = clock_now_ns();
+
+	if (!last_closed)
+		last_closed = now;
+	while (bind(fd, (const struct sockaddr *)address, sizeof(*address))) {
+		if (errno != EBUSY || now > last_closed + RELEASE_NS)
+			return -errno;
+		nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+		now = clock_now_ns();
+	}
+	return 0;
+}
+
 int xsk_open(struct xsk **out, const struct xsk_config *c, const char **step)
 {
 	struct sockaddr_xdp address = {
@@ -175,10 +196,10 @@ int xsk_open(struct xsk **out, const struct xsk_config *c, const char **step)
 	if (err)
 		goto err;
 	*step = "bind";
-	if (bind(x->fd, (struct sockaddr *)&address, sizeof(address))) {
-		err = -errno;
+	err = bind_queue(x->fd, &address);
+	if (err)
 		goto err;
-	}
+	x->is_bound = true;
 	*out = x;
 	return 0;
 
@@ -241,6 +262,8 @@ void xsk_close(struct xsk *x, struct packet_pool *pool)
 			munmap(x->map[i].start, x->map[i].size);
 	if (x->fd >= 0)
 		close(x->fd);
+	if (x->is_bound)
+		last_closed = clock_now_ns();
 	sweep(x, &cache);
 	packet_cache_flush(&cache);
 	mem_free(x);

@@ -86,7 +86,7 @@ check_equal() {
 check_json() {
 	local text=$1 json=$2 filter=$3
 	shift 3
-	if jq -e "$@" "$filter" <<<"$json" >/dev/null 2>&1; then
+	if [ -n "$json" ] && jq -e "$@" "$filter" <<<"$json" >/dev/null 2>&1; then
 		pass "$text"
 	else
 		fail "$text: $filter does not hold for $(head -c 600 <<<"$json")"
