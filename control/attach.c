@@ -329,6 +329,10 @@ static void on_netdev(void *arg, enum netdev_event event, const struct netdev *d
 	} else if (p->port->ifindex && p->port->ifindex != dev->ifindex) {
 		take_out_of_service(a, -ENODEV, "the netdev %s was replaced", a->netdev);
 	} else {
+		if (!mac_equal(p->port->mac, dev->mac)) {
+			p->port->mac = dev->mac;
+			publish_request(a->control);
+		}
 		if (p->port->mtu != dev->mtu && p->set.kind != RPC_PORT_KIND_MEMORY) {
 			p->port->mtu = dev->mtu;
 			publish_request(a->control);

@@ -370,18 +370,18 @@ frames_verdict() {
 }
 
 # frames_play HOSTS STEP...: sends the steps one after the other while all HOSTS (a,b,c) listen. A
-# step is "HOST FRAME", or "sleep S". Prints a line per step: the hosts that got it in order of
-# their names, one as often as it got it, or "-".
+# step is "HOST FRAME", or "sleep S". Prints a line per frame sent: the hosts that got it in order
+# of their names, one as often as it got it, or "-".
 frames_play() {
-	local hosts=$1 step
+	local hosts=$1 step script
 	shift
-	for step; do
+	script=$(for step; do
 		jq -nc --arg s "$step" '$s | capture("^(?<from>[^ ]+) (?<frame>.*)") |
 			if .from == "sleep" then {sleep: (.frame | tonumber)} else . end'
 	done | jq -sc --arg h "$hosts" --arg p "$GT_PREFIX" '{settle: 0.3, steps: .,
-		hosts: ($h | split(",") | map({(.): {netns: "\($p)-\(.)", dev: "eth0"}}) | add)}' |
-		"$GT_FRAMES" play - |
-		jq -r '.received[] | map(.host) | sort | if . == [] then "-" else join(" ") end'
+		hosts: ($h | split(",") | map({(.): {netns: "\($p)-\(.)", dev: "eth0"}}) | add)}')
+	"$GT_FRAMES" play - <<<"$script" | jq -r --argjson s "$script" '[$s.steps, .received] | transpose[] |
+		select(.[0].frame) | .[1] | map(.host) | sort | if . == [] then "-" else join(" ") end'
 }
 
 # drops PORT REASON: how many packets that came in there were dropped for that reason.
