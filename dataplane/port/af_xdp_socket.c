@@ -15,6 +15,7 @@
 #define TX_RING_DEFAULT 2048
 #define FILL_RING_MIN   4096
 #define FILL_MIN        64
+#define BIND_TRIES      30
 #define DRAIN_NS        (100 * NS_PER_MS) // how long sent frames may take to come back
 #define SEND_BUFFER     (16 << 20)        // bytes of skbs in flight to a device that holds them
 
@@ -139,6 +140,18 @@ static int lend_frames(struct xsk *x, const struct xsk_config *c)
 	return 0;
 }
 
+// The kernel lets go of a queue some time after its last socket was closed, in a work item of its
+// own: a port that is opened again, or removed and added, would find it busy.
+static int bind_queue(int fd, const struct sockaddr_xdp *address)
+{
+	for (unsigned i = 0; bind(fd, (const struct sockaddr *)address, sizeof(*address)); i++) {
+		if (errno != EBUSY || i == BIND_TRIES)
+			return -errno;
+		nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+	}
+	return 0;
+}
+
 int xsk_open(struct xsk **out, const struct xsk_config *c, const char **step)
 {
 	struct sockaddr_xdp address = {
@@ -175,10 +188,9 @@ int xsk_open(struct xsk **out, const struct xsk_config *c, const char **step)
 	if (err)
 		goto err;
 	*step = "bind";
-	if (bind(x->fd, (struct sockaddr *)&address, sizeof(address))) {
-		err = -errno;
+	err = bind_queue(x->fd, &address);
+	if (err)
 		goto err;
-	}
 	*out = x;
 	return 0;
 

@@ -294,6 +294,26 @@ gt_next_kind() {
 	esac
 }
 
+# quiet HOST...: the kernels at both ends of its wire send nothing by themselves any more (IPv6), so
+# that frames can be counted.
+quiet() {
+	local host
+	for host; do
+		on "$host" sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1
+		on sw sysctl -qw "net.ipv6.conf.v-$host.disable_ipv6=1" 2>/dev/null || true # a TAP has one end
+	done
+	sleep 0.2 # what is on its way arrives
+}
+
+# rx_packets HOST, tx_packets HOST: what its own eth0 counted.
+rx_packets() {
+	ip -n "$GT_PREFIX-$1" -s -j link show eth0 | jq '.[0].stats64.rx.packets'
+}
+
+tx_packets() {
+	ip -n "$GT_PREFIX-$1" -s -j link show eth0 | jq '.[0].stats64.tx.packets'
+}
+
 port_is_up() {
 	g port show "$1" --json | jq -e '.port.oper == "up"'
 }

@@ -32,9 +32,8 @@ hears() {
 dut_start
 for host in a b c; do
 	host_add $host
-	# What the kernel sends by itself would be learned, too.
-	on $host sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1
 done
+quiet a b c
 g fdb flush --all
 
 # -- limits ------------------------------------------------------------------------------------
