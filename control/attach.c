@@ -311,6 +311,17 @@ static void printf_like(3, 4)
 
 // -- what netlink and namespaces tell ---------------------------------------------------
 
+// The netdev's, unless the operator wants less.
+static void set_mtu(struct control *c, struct model_port *p, uint32_t mtu)
+{
+	if (p->set.mtu)
+		mtu = MIN(mtu, p->set.mtu);
+	if (p->port->mtu == mtu)
+		return;
+	p->port->mtu = mtu;
+	publish_request(c);
+}
+
 static void on_netdev(void *arg, enum netdev_event event, const struct netdev *dev)
 {
 	struct attachment *a = arg;
@@ -333,10 +344,7 @@ static void on_netdev(void *arg, enum netdev_event event, const struct netdev *d
 			p->port->mac = dev->mac;
 			publish_request(a->control);
 		}
-		if (p->port->mtu != dev->mtu && p->set.kind != RPC_PORT_KIND_MEMORY) {
-			p->port->mtu = dev->mtu;
-			publish_request(a->control);
-		}
+		set_mtu(a->control, p, dev->mtu);
 		set_link(a->control, p, dev->up && dev->carrier);
 	}
 }
