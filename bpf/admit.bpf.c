@@ -96,8 +96,7 @@ static __always_inline int hand_over(struct xdp_md *ctx, struct admit_watch *w)
 	return XDP_DROP;
 }
 
-SEC("xdp.frags")
-int garuda_admit(struct xdp_md *ctx)
+static __always_inline int admit(struct xdp_md *ctx, int puts_tags)
 {
 	__u8 *data = (__u8 *)(long)ctx->data;
 	__u8 *end = (__u8 *)(long)ctx->data_end;
@@ -112,26 +111,22 @@ int garuda_admit(struct xdp_md *ctx)
 		return count_malformed(w);
 	if (stays_with_netdev(data))
 		return XDP_PASS;
-	if (!bpf_xdp_metadata_rx_vlan_tag(ctx, &proto, &tci) && put_tag(ctx, proto, tci))
+	if (puts_tags && !bpf_xdp_metadata_rx_vlan_tag(ctx, &proto, &tci) &&
+		put_tag(ctx, proto, tci))
 		return count_malformed(w);
 	return hand_over(ctx, w);
 }
 
 SEC("xdp.frags")
+int garuda_admit(struct xdp_md *ctx)
+{
+	return admit(ctx, 1);
+}
+
+SEC("xdp.frags")
 int garuda_admit_as_is(struct xdp_md *ctx)
 {
-	__u8 *data = (__u8 *)(long)ctx->data;
-	__u8 *end = (__u8 *)(long)ctx->data_end;
-	__u32 queue = ctx->rx_queue_index;
-	struct admit_watch *w = bpf_map_lookup_elem(&watches, &queue);
-
-	if (!w)
-		return XDP_DROP;
-	if (data + ETHERNET_HEADER_SIZE > end)
-		return count_malformed(w);
-	if (stays_with_netdev(data))
-		return XDP_PASS;
-	return hand_over(ctx, w);
+	return admit(ctx, 0);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
