@@ -89,7 +89,11 @@ static __always_inline int hand_over(struct xdp_md *ctx, struct admit_watch *w)
 		}
 		w->let_through = now;
 	}
-	return bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_DROP);
+	if (bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_DROP) != XDP_DROP)
+		return XDP_REDIRECT;
+	w->first_pending = 0; // nobody owes anything
+	w->unserved++;
+	return XDP_DROP;
 }
 
 static __always_inline int admit(struct xdp_md *ctx, int puts_tags)

@@ -11,7 +11,8 @@ struct admit_watch {
 	unsigned long long let_through;   // when a stalled queue was last given a frame, ns
 	unsigned long long stalled;       // frames dropped because the worker does not come
 	unsigned long long malformed;     // frames dropped because they are no Ethernet frames
-	unsigned long long pad[4];
+	unsigned long long unserved;      // frames dropped because no socket serves the queue
+	unsigned long long pad[3];
 };
 
 #define ADMIT_QUEUES_MAX 16             // receive queues of one netdev; PORT_QUEUES_MAX

@@ -552,6 +552,8 @@ void attach_remove(struct control *c, struct model_port *p)
 	fdb_flush(c->fdb, &(struct fdb_filter){.port = id});
 	for (unsigned i = 0; i < c->model->n_workers; i++)
 		port_counters_sub(&c->removed[i], &p->cleared[i]); // the rest follows with the id
+	port_stats_add(&c->removed_losses, &p->kernel_before);
+	port_stats_sub(&c->removed_losses, &p->kernel_cleared);
 	model_port_remove(c->model, p);
 	if (a && a->is_closing) {
 		a->owner = NULL;

@@ -87,6 +87,8 @@ struct pool_stats {
 // -- control thread ------------------------------------------------------------
 // n_frames is rounded up to whole batches. 0 or -ENOMEM.
 int packet_pool_create(struct packet_pool **out, uint32_t n_frames);
+int packet_pool_create_without( // none of these kinds of pages: bits 1 << enum pool_memory
+	struct packet_pool **out, uint32_t n_frames, unsigned without);
 void packet_pool_destroy(struct packet_pool *); // NULL is fine; no frame may be in use
 void packet_pool_stats(const struct packet_pool *, struct pool_stats *out);
 void packet_pool_quarantine(struct packet_pool *, uint32_t n_frames); // counts them as lost

@@ -57,6 +57,7 @@ struct port_stats {
 	uint64_t kernel_invalid;    // frames that the kernel could not hand over (too long) or
 				    // descriptors it refused
 	uint64_t kernel_stalled;    // came while the worker stood still for PORT_STALL_NS
+	uint64_t kernel_no_socket;  // came in on a queue that the port has no socket for
 	uint64_t tx_bytes_copied;   // bytes that userspace copied for this port
 };
 
@@ -124,6 +125,7 @@ void port_close(struct port *); // NULL is fine; after the grace period
 const char *const *port_kinds(void); // NULL-terminated
 
 void port_stats_add(struct port_stats *sum, const struct port_stats *);
+void port_stats_sub(struct port_stats *sum, const struct port_stats *);
 
 // For kinds: writes the sentence and returns `err` (a negative errno).
 int port_fail(struct port *, int err, const char *fmt, ...) printf_like(3, 4);
