@@ -22,9 +22,12 @@
 #include "base/compiler.h"
 #include "base/net.h"
 
-#define FRAME_STRIDE     2112 // 33 cache lines: an odd number, so that headers spread over all sets
-#define FRAME_HEADROOM   256  // XDP_PACKET_HEADROOM: room for tags and for AF_XDP's TX metadata
-#define FRAME_CAPACITY   (FRAME_STRIDE - FRAME_HEADROOM)
+#define FRAME_STRIDE   2112 // 33 cache lines: an odd number, so that headers spread over all sets
+#define FRAME_HEADROOM 256  // XDP_PACKET_HEADROOM: room for tags and for AF_XDP's TX metadata
+#define FRAME_CAPACITY (FRAME_STRIDE - FRAME_HEADROOM)
+// A chain's frames behind the first need no headroom; but AF_XDP adds the room for its TX
+// metadata to each descriptor's length, and the sum may not exceed the stride.
+#define FRAME_TAIL_MAX   (FRAME_STRIDE - 64)
 #define PACKET_MAX_BYTES 65550 // an Ethernet header and the largest IP packet
 #define BURST_MAX        64    // most packets that a stage sees at once
 

@@ -170,7 +170,7 @@ static bool has_room_before(const struct xsk *x, struct packet *p)
 	if (likely((size_t)(p->data - x->geometry->base) >= room))
 		return true;
 	if (p->len > FRAME_STRIDE - room)
-		return false;
+		return false; // made by nobody: see FRAME_TAIL_MAX
 	memmove(x->geometry->base + room, p->data, p->len);
 	p->data = x->geometry->base + room;
 	return true;

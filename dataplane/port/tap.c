@@ -19,7 +19,8 @@
 #include "dataplane/port/tap_device.h"
 
 // A frame with headroom and as many full ones as the longest packet, with a tag, needs.
-#define RX_FRAMES     (1 + (PACKET_MAX_BYTES + 4 - FRAME_CAPACITY + FRAME_STRIDE - 1) / FRAME_STRIDE)
+#define RX_FRAMES                                                                                  \
+	(1 + (PACKET_MAX_BYTES + 4 - FRAME_CAPACITY + FRAME_TAIL_MAX - 1) / FRAME_TAIL_MAX)
 #define TX_FRAMES_MAX 255 // longer chains, which no port makes, are refused
 
 struct tap_queue {
@@ -50,7 +51,7 @@ static bool refill(struct tap_queue *t, struct packet_cache *c)
 		struct packet *p = t->frame[i];
 
 		p->data = packet_frame(c->geometry, p);
-		t->rx[1 + i] = (struct iovec){p->data, FRAME_STRIDE};
+		t->rx[1 + i] = (struct iovec){p->data, FRAME_TAIL_MAX};
 	}
 	t->n_missing = 0;
 	t->frame[0]->data += FRAME_HEADROOM;
@@ -90,7 +91,7 @@ static fast_inline struct packet *take_packet(struct tap_queue *t, uint32_t n)
 	for (n -= head->len; unlikely(n); n -= last->len) {
 		last->next = t->frame[used++];
 		last = last->next;
-		last->len = (uint16_t)MIN(n, FRAME_STRIDE);
+		last->len = (uint16_t)MIN(n, FRAME_TAIL_MAX);
 	}
 	head->n_frames = (uint16_t)used;
 	take_header(head, &t->header);
