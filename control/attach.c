@@ -135,15 +135,18 @@ static int namespace_fd(const struct attachment *a)
 
 static int check_presence(const struct attachment *a, char *error)
 {
-	if (a->leg && !container_present(a->leg))
+	bool is_absent = (a->leg && !container_present(a->leg)) ||
+			 (a->namespace && !netns_watch_get(a->namespace));
+
+	if (is_absent && a->netns[strspn(a->netns, "0123456789")] == 0)
 		return error_say(error, -ENOENT,
-			"port %s: there is no network namespace %s now; the port comes up when it "
-			"is made",
-			a->owner->set.name, container_netns_spec(a->leg));
-	if (a->namespace && !netns_watch_get(a->namespace))
+			"port %s: there is neither a process %s nor a network namespace of that "
+			"name; give one of 'ip netns list'",
+			a->owner->set.name, a->netns);
+	if (is_absent)
 		return error_say(error, -ENOENT,
-			"port %s: there is no network namespace %s now; the port comes up when it "
-			"is made",
+			"port %s: there is no network namespace %s; make it (ip netns add), or "
+			"check the name",
 			a->owner->set.name, a->netns);
 	return 0;
 }
