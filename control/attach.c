@@ -547,10 +547,10 @@ void attach_remove(struct control *c, struct model_port *p)
 	for (unsigned i = 0; i < c->model->n_workers; i++)
 		port_counters_sub(&c->removed[i], &p->cleared[i]); // the rest follows with the id
 	model_port_remove(c->model, p);
-	if (a && a->is_closing) {
+	if (a)
 		a->owner = NULL;
+	if (a && a->is_closing)
 		return;
-	}
 	destroy(a);
 	events_free_id(c, id);
 }

@@ -223,8 +223,8 @@ static int create_failed(
 			"port %s: no privilege to make interfaces: the daemon needs "
 			"CAP_NET_ADMIN here and in the container's namespace",
 			config->port);
-	return error_say(error, err, "port %s: cannot make the veth pair %s - %s: %s",
-		config->port, v->name, config->inside, strerror(-err));
+	return error_say(error, err, "port %s: cannot make the veth pair %s - %s: %s", config->port,
+		v->name, config->inside, strerror(-err));
 }
 
 int veth_create(const struct veth_config *config, struct veth *v, char *error)

@@ -9,9 +9,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define RECLAIM_NS      (2 * NS_PER_MS)
-#define WORKER_LOOK_NS  NS_PER_SEC
-#define CLOSE_WAIT_NS   (2 * NS_PER_SEC)
+#define RECLAIM_NS     (2 * NS_PER_MS)
+#define WORKER_LOOK_NS NS_PER_SEC
+#define CLOSE_WAIT_NS  (2 * NS_PER_SEC)
 
 static void reclaim(struct loop_io *io, uint32_t what)
 {

@@ -128,7 +128,7 @@ refused "container and netdev" "container makes the interface itself" \
 says "VLAN 0" "vlan" x --netdev v-good --vlan 0
 says "VLAN 4095" "vlan" x --netdev v-good --vlan 4095
 says "VLAN text" "vlan" x --netdev v-good --vlan ten
-for list in 0 4095 10,4095 20-10 10, ,10 10--20 10-20-30 a 10,,20 10-; do
+for list in 0 4095 10,4095 20-10 "10," ",10" 10--20 10-20-30 a 10,,20 10-; do
 	says "trunk $list" "trunk" x --netdev v-good --trunk "$list"
 done
 says "vlan and trunk" "vlan and trunk contradict each other; give" \
