@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // XDP on a switched port's netdev: every frame goes to Garuda's socket, but for
 // the reserved group addresses, which stay with the netdev. A frame that no
-// socket takes is dropped: a switched port fails closed.
+// socket takes is dropped: a switched port fails closed. So is what comes while
+// the worker does not look at the queue any more (stopped, or hung): frames must not
+// be delivered long after they were sent. A stalled queue is given a frame now and
+// then all the same, which wakes a worker that missed the one before.
 //
 // Two programs: the first also puts back the VLAN tag that the sender's kernel
 // keeps beside the frame (veth), which takes a device-bound program and Linux
@@ -22,6 +25,7 @@ extern int bpf_xdp_metadata_rx_vlan_tag(
 	const struct xdp_md *ctx, __be16 *vlan_proto, __u16 *vlan_tci) __ksym __weak;
 
 const volatile __u8 bpdu_guard; // BPDUs go to the socket, for the worker to see them
+const volatile __u64 stall_ns;  // a frame that waits longer for the worker is stale
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -29,6 +33,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } sockets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ADMIT_QUEUES_MAX);
+	__type(key, __u32);
+	__type(value, struct admit_watch);
+} watches SEC(".maps");
 
 static __always_inline int stays_with_netdev(const __u8 *data)
 {
@@ -56,34 +68,65 @@ static __always_inline int put_tag(struct xdp_md *ctx, __be16 proto, __u16 tci)
 	return 0;
 }
 
-SEC("xdp.frags")
-int garuda_admit(struct xdp_md *ctx)
+static __always_inline int count_malformed(struct admit_watch *w)
+{
+	w->malformed++;
+	return XDP_DROP;
+}
+
+// To the queue's socket, unless its worker stands still.
+static __always_inline int hand_over(struct xdp_md *ctx, struct admit_watch *w)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+	__u64 first = w->first_pending;
+
+	if (!first) {
+		w->first_pending = now;
+	} else if (now - first > stall_ns && now > first) {
+		if (now - w->let_through < stall_ns) {
+			w->stalled++;
+			return XDP_DROP;
+		}
+		w->let_through = now;
+	}
+	if (bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_DROP) != XDP_DROP)
+		return XDP_REDIRECT;
+	w->first_pending = 0; // nobody owes anything
+	w->unserved++;
+	return XDP_DROP;
+}
+
+static __always_inline int admit(struct xdp_md *ctx, int puts_tags)
 {
 	__u8 *data = (__u8 *)(long)ctx->data;
 	__u8 *end = (__u8 *)(long)ctx->data_end;
+	__u32 queue = ctx->rx_queue_index;
+	struct admit_watch *w = bpf_map_lookup_elem(&watches, &queue);
 	__be16 proto;
 	__u16 tci;
 
-	if (data + ETHERNET_HEADER_SIZE > end)
+	if (!w)
 		return XDP_DROP;
+	if (data + ETHERNET_HEADER_SIZE > end)
+		return count_malformed(w);
 	if (stays_with_netdev(data))
 		return XDP_PASS;
-	if (!bpf_xdp_metadata_rx_vlan_tag(ctx, &proto, &tci) && put_tag(ctx, proto, tci))
-		return XDP_DROP;
-	return bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_DROP);
+	if (puts_tags && !bpf_xdp_metadata_rx_vlan_tag(ctx, &proto, &tci) &&
+		put_tag(ctx, proto, tci))
+		return count_malformed(w);
+	return hand_over(ctx, w);
+}
+
+SEC("xdp.frags")
+int garuda_admit(struct xdp_md *ctx)
+{
+	return admit(ctx, 1);
 }
 
 SEC("xdp.frags")
 int garuda_admit_as_is(struct xdp_md *ctx)
 {
-	__u8 *data = (__u8 *)(long)ctx->data;
-	__u8 *end = (__u8 *)(long)ctx->data_end;
-
-	if (data + ETHERNET_HEADER_SIZE > end)
-		return XDP_DROP;
-	if (stays_with_netdev(data))
-		return XDP_PASS;
-	return bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_DROP);
+	return admit(ctx, 0);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

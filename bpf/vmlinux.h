@@ -15,7 +15,12 @@ typedef __u32 __be32;
 typedef __u32 __wsum;
 
 enum bpf_map_type {
+	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_XSKMAP = 17,
+};
+
+enum {
+	BPF_F_MMAPABLE = 1U << 10,
 };
 
 enum xdp_action {

@@ -17,8 +17,8 @@ static int complain(const char *path, int err)
 {
 	if (err == ENOENT || err == ECONNREFUSED)
 		fprintf(stderr,
-			"garuda: no garudad answers on %s; start it (systemctl start garudad), or "
-			"name its socket with --socket PATH\n",
+			"garuda: no garudad answers on %s; start it (systemctl start garudad, or "
+			"garudad by hand), or name its socket with --socket PATH\n",
 			path);
 	else if (err == EAGAIN || err == EWOULDBLOCK)
 		fprintf(stderr,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "cli/table.h"
 
 struct words {
 	char **next, **end;
@@ -46,19 +47,35 @@ static void print_option_name(FILE *f, const char *name)
 		fputc(*name == '_' ? '-' : *name, f);
 }
 
+// As the user types it: "--fdb-limit", and of a positional one what it means: "vlan".
+static void typed_name(const struct cli_option *o, char *out, size_t size)
+{
+	snprintf(out, size, "%s%s", o->positional ? "" : "--", o->name);
+	for (; *out; out++) {
+		if (*out == '_')
+			*out = '-';
+	}
+}
+
 // -- help -----------------------------------------------------------------------
 
 static const char global_help[] =
 	"Everywhere:\n"
 	"  --json           print the result as JSON\n"
 	"  --socket PATH    the daemon's socket (else $GARUDA_SOCKET, else %s)\n"
-	"  --help           explain\n";
+	"  --help           explain; a noun and a verb before it are explained in detail\n"
+	"  --version        print the command's version\n";
 
-// Text in lines of at most 78 columns.
-static void print_wrapped(FILE *f, int indent, const char *text)
+static const char examples[] =
+	"Examples:\n"
+	"  garuda port add web --container web:eth0 --vlan 10   give a container an eth0\n"
+	"  garuda port add uplink --netdev eth1 --trunk 10,20-29 --native 1\n"
+	"  garuda port list\n"
+	"  garuda stats show --port web\n";
+
+// Text in lines of at most 78 columns, the first of which has `column` used already.
+static void print_wrapped(FILE *f, int indent, int column, const char *text)
 {
-	int column = 0;
-
 	while (*text) {
 		int n = (int)strcspn(text, " ");
 
@@ -94,6 +111,7 @@ static void help_all(FILE *f)
 	}
 	fprintf(f, "\n");
 	fprintf(f, global_help, cli_socket_path);
+	fprintf(f, "\n%s", examples);
 	fprintf(f, "\nExit status: 0 done, 1 refused by the daemon, 2 wrong usage, 3 no daemon.\n");
 }
 
@@ -103,6 +121,17 @@ static void help_noun(FILE *f, const struct cli_noun *noun)
 		noun->text);
 	print_verbs(f, noun->name);
 	fprintf(f, "\ngaruda %s VERB --help explains a verb.\n", noun->name);
+}
+
+static void print_columns(FILE *f, const struct cli_command *c)
+{
+	fprintf(f, "\nColumns:\n");
+	for (unsigned i = 0; c->columns[i]; i++) {
+		char title[64];
+
+		table_title(c->columns[i], title, sizeof(title));
+		print_wrapped(f, 20, fprintf(f, "  %-17s", title), c->column_texts[i]);
+	}
 }
 
 static void help_command(FILE *f, const struct cli_command *c)
@@ -121,7 +150,7 @@ static void help_command(FILE *f, const struct cli_command *c)
 	}
 	fprintf(f, "%s\n\n%s\n", c->n_options ? " [--key value ...]" : "", c->summary);
 	if (*c->text)
-		print_wrapped(f, 0, c->text);
+		print_wrapped(f, 0, 0, c->text);
 	if (c->n_options)
 		fprintf(f, "\n");
 	for (unsigned i = 0; i < c->n_options; i++) {
@@ -130,8 +159,10 @@ static void help_command(FILE *f, const struct cli_command *c)
 		fprintf(f, o->positional ? "  " : "  --");
 		print_option_name(f, o->name);
 		fprintf(f, " %s\n", o->value);
-		print_wrapped(f, 8, o->text);
+		print_wrapped(f, 8, 0, o->text);
 	}
+	if (c->columns)
+		print_columns(f, c);
 	fprintf(f, "\n");
 	fprintf(f, global_help, cli_socket_path);
 }
@@ -218,7 +249,7 @@ static json_t *parse_list(const char *text)
 	return list;
 }
 
-static json_t *parse_value(const struct cli_option *o, const char *text)
+static json_t *parse_value(const struct cli_option *o, const char *name, const char *text)
 {
 	json_t *value = NULL;
 	long long number;
@@ -229,7 +260,7 @@ static json_t *parse_value(const struct cli_option *o, const char *text)
 	case CLI_BOOL:
 		on = parse_switch(text);
 		if (on < 0)
-			complain("--%s must be on or off, not '%s'", o->name, text);
+			complain("%s must be on or off, not '%s': %s", name, text, o->text);
 		else
 			value = json_boolean(on);
 		break;
@@ -237,7 +268,7 @@ static json_t *parse_value(const struct cli_option *o, const char *text)
 		errno = 0;
 		number = strtoll(text, &end, 10);
 		if (end == text || *end || errno)
-			complain("%s must be a number, not '%s': %s", o->name, text, o->text);
+			complain("%s must be a number, not '%s': %s", name, text, o->text);
 		else
 			value = json_integer(number);
 		break;
@@ -247,7 +278,7 @@ static json_t *parse_value(const struct cli_option *o, const char *text)
 	case CLI_TEXT:
 		value = json_string(text);
 		if (!value)
-			complain("the value of %s is not UTF-8", o->name);
+			complain("the value of %s is not UTF-8", name);
 		break;
 	}
 	return value;
@@ -255,11 +286,13 @@ static json_t *parse_value(const struct cli_option *o, const char *text)
 
 static int set_value(const struct cli_option *o, const char *text, json_t *params)
 {
+	char name[64];
 	json_t *value;
 
+	typed_name(o, name, sizeof(name));
 	if (json_object_get(params, o->name))
-		return complain("%s is given twice", o->name);
-	value = parse_value(o, text);
+		return complain("%s is given twice", name);
+	value = parse_value(o, name, text);
 	if (!value)
 		return -1;
 	return json_object_set_new(params, o->name, value);
@@ -279,7 +312,7 @@ static int parse_option(const struct cli_command *c, struct words *w, json_t *pa
 	if (o->type == CLI_BOOL && (w->next == w->end || parse_switch(*w->next) < 0))
 		return set_value(o, "on", params);
 	if (w->next == w->end)
-		return complain("--%s needs a value: %s", word, o->text);
+		return complain("--%s needs a value, %s: %s", word, o->value, o->text);
 	return set_value(o, *w->next++, params);
 }
 
@@ -297,14 +330,16 @@ static int parse_positional(const struct cli_command *c, const char *word, json_
 
 static int check_required(const struct cli_command *c, const json_t *params)
 {
+	char name[64];
+
 	for (unsigned i = 0; i < c->n_options; i++) {
 		const struct cli_option *o = &c->options[i];
 
 		if (!o->required || json_object_get(params, o->name))
 			continue;
-		return complain("%s %s needs %s%s %s: %s", c->noun, c->verb,
-			o->positional ? "" : "--", o->positional ? "a" : o->name, o->value,
-			o->text);
+		typed_name(o, name, sizeof(name));
+		return complain("%s %s needs %s%s%s: %s", c->noun, c->verb,
+			o->positional ? "a " : name, o->positional ? "" : " ", o->value, o->text);
 	}
 	return 0;
 }
@@ -319,6 +354,10 @@ static int take_global(int argc, char **argv, struct cli_request *r)
 			r->json = true;
 		else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
 			r->help = true;
+		else if (!strcmp(argv[i], "help") && n < 2 && !r->help)
+			r->help = true; // garuda help port add, garuda port help
+		else if (!strcmp(argv[i], "--version"))
+			r->version = true;
 		else if (!strncmp(argv[i], "--socket=", 9))
 			r->socket = argv[i] + 9;
 		else if (!strcmp(argv[i], "--socket") && i + 1 < argc)
@@ -355,6 +394,11 @@ int command_parse(int argc, char **argv, struct cli_request *r)
 	if (n < 0)
 		return -1;
 	w.end += n;
+	if (r->version) {
+		printf("garuda %s\n", GARUDA_VERSION);
+		r->help = true;
+		return 0;
+	}
 	if (!n) {
 		help_all(r->help ? stdout : stderr);
 		return r->help ? 0 : -1;

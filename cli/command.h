@@ -29,10 +29,11 @@ struct cli_command {
 	const char *summary, *text;
 	const struct cli_option *options;
 	unsigned n_options;
-	const char *rows;           // member of the result that is a table, or NULL
-	const char *const *columns; // "name", "counters.drops"; ends with NULL
-	const char *total;          // member of the result that is the table's last row, or NULL
-	bool paged;                 // follow result.next with the parameter cursor
+	const char *rows;                // member of the result that is a table, or NULL
+	const char *const *columns;      // "name", "counters.drops"; ends with NULL
+	const char *const *column_texts; // a sentence on each
+	const char *total; // member of the result that is the table's last row, or NULL
+	bool paged;        // follow result.next with the parameter cursor
 };
 
 struct cli_noun {
@@ -51,7 +52,8 @@ struct cli_request {
 	struct json_t *params; // of the caller to free; NULL with `help`
 	const char *socket;    // NULL: not given
 	bool json;
-	bool help; // was asked for and has been printed
+	bool help; // was asked for, or the version, and has been printed
+	bool version;
 };
 
 // 0, or -1 after saying on standard error what is wrong (a usage error).

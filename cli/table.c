@@ -95,8 +95,7 @@ static void print_padded(const char *text, size_t to, bool right, bool last)
 	fputs(last ? "\n" : "  ", stdout);
 }
 
-// "counters.rx_packets" -> "RX-PACKETS"
-static void title(const char *path, char *out, size_t size)
+void table_title(const char *path, char *out, size_t size)
 {
 	const char *dot = strrchr(path, '.');
 
@@ -152,7 +151,7 @@ void table_print(const json_t *rows, const char *const *columns)
 		char text[64];
 
 		if (i < n) {
-			title(name, text, sizeof(text));
+			table_title(name, text, sizeof(text));
 			cells[i] = strdup(text);
 		} else {
 			value = value_at(json_array_get(rows, i / n - 1), name);

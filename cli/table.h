@@ -3,11 +3,16 @@
 // "name: value". For programs there is --json.
 #pragma once
 
+#include <stddef.h>
+
 struct json_t;
 
 // An array of objects. `columns` are paths ("counters.drops") and end with NULL; NULL: the
 // members of the rows in the order of their appearance. A missing value is "-".
 void table_print(const struct json_t *rows, const char *const *columns);
+
+// A column's title: "counters.rx_packets" -> "RX-PACKETS".
+void table_title(const char *path, char *out, size_t size);
 
 struct cli_command;
 

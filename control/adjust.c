@@ -46,13 +46,34 @@ static int set_mtu_inside(const struct model_port *p, uint32_t mtu, char *error)
 	return 0;
 }
 
+// A netdev that was there before keeps its MTU: the port only takes less of it.
+static int check_foreign_mtu(const struct model_port *p, uint32_t mtu, char *error)
+{
+	struct netdev dev;
+	int err = netdev_query(attach_netns_fd(p), attach_netdev(p), &dev);
+
+	if (err)
+		return error_say(error, err, "port %s: cannot read the MTU of netdev %s: %s",
+			p->set.name, attach_netdev(p), strerror(-err));
+	if (mtu > dev.mtu)
+		return error_say(error, -EINVAL,
+			"port %s: MTU %u is more than netdev %s has (%u): raise that first (ip "
+			"link set dev %s mtu %u)",
+			p->set.name, mtu, dev.name, dev.mtu, dev.name, mtu);
+	return 0;
+}
+
 int adjust_mtu(struct control *c, struct model_port *p, uint32_t mtu, char *error)
 {
 	int err = 0;
 
 	if (!p->port)
 		return 0;
-	if (p->set.kind != RPC_PORT_KIND_MEMORY)
+	if (p->set.kind == RPC_PORT_KIND_AF_XDP && !attach_leg(p)) {
+		err = check_foreign_mtu(p, mtu, error);
+		if (err)
+			return err;
+	} else if (p->set.kind != RPC_PORT_KIND_MEMORY)
 		err = netdev_set_mtu(attach_netns_fd(p), p->port->ifindex, mtu);
 	if (err)
 		return error_say(error, err,

@@ -46,12 +46,6 @@ static bool is_absence(int err)
 	return err == -ENODEV || err == -ENOENT || err == -ENXIO || err == -ESRCH;
 }
 
-size_t attach_flush_learned(struct control *c, port_id_t id)
-{
-	return fdb_flush(
-		c->fdb, &(struct fdb_filter){.port = id, .flags_mask = FDB_STATIC | FDB_STICKY});
-}
-
 // -- the crash record -------------------------------------------------------------
 
 static struct state_entry guard_entry(const struct attachment *a)
@@ -273,10 +267,7 @@ static void remember_losses(struct model_port *p)
 
 	if (p->port->ops->read_stats(p->port, &s))
 		return;
-	p->kernel_before.kernel_ring_full += s.kernel_ring_full;
-	p->kernel_before.kernel_fill_empty += s.kernel_fill_empty;
-	p->kernel_before.kernel_invalid += s.kernel_invalid;
-	p->kernel_before.tx_bytes_copied += s.tx_bytes_copied;
+	port_stats_add(&p->kernel_before, &s);
 }
 
 // publish.h's callback: no worker can touch the port any more.
@@ -336,6 +327,17 @@ static void printf_like(3, 4)
 
 // -- what netlink and namespaces tell ---------------------------------------------------
 
+// The netdev's, unless the operator wants less.
+static void set_mtu(struct control *c, struct model_port *p, uint32_t mtu)
+{
+	if (p->set.mtu)
+		mtu = MIN(mtu, p->set.mtu);
+	if (p->port->mtu == mtu)
+		return;
+	p->port->mtu = mtu;
+	publish_request(c);
+}
+
 static void on_netdev(void *arg, enum netdev_event event, const struct netdev *dev)
 {
 	struct attachment *a = arg;
@@ -354,10 +356,11 @@ static void on_netdev(void *arg, enum netdev_event event, const struct netdev *d
 	} else if (p->port->ifindex && p->port->ifindex != dev->ifindex) {
 		take_out_of_service(a, -ENODEV, "the netdev %s was replaced", a->netdev);
 	} else {
-		if (p->port->mtu != dev->mtu && p->set.kind != RPC_PORT_KIND_MEMORY) {
-			p->port->mtu = dev->mtu;
+		if (!mac_equal(p->port->mac, dev->mac)) {
+			p->port->mac = dev->mac;
 			publish_request(a->control);
 		}
+		set_mtu(a->control, p, dev->mtu);
 		set_link(a->control, p, dev->up && dev->carrier);
 	}
 }
@@ -546,6 +549,8 @@ void attach_remove(struct control *c, struct model_port *p)
 	fdb_flush(c->fdb, &(struct fdb_filter){.port = id});
 	for (unsigned i = 0; i < c->model->n_workers; i++)
 		port_counters_sub(&c->removed[i], &p->cleared[i]); // the rest follows with the id
+	port_stats_add(&c->removed_losses, &p->kernel_before);
+	port_stats_sub(&c->removed_losses, &p->kernel_cleared);
 	model_port_remove(c->model, p);
 	if (a)
 		a->owner = NULL;
@@ -587,9 +592,4 @@ bool attach_mac(const struct model_port *p, struct mac *out)
 	else
 		*out = p->set.mac;
 	return !mac_is_zero(*out);
-}
-
-bool attach_is_idle(const struct control *c)
-{
-	return !c->attach.closing;
 }

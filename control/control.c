@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "dataplane/port/probe.h"
 
 #define RECLAIM_NS     (2 * NS_PER_MS)
 #define WORKER_LOOK_NS NS_PER_SEC
@@ -43,10 +44,23 @@ static void look_at_workers(struct loop_timer *timer)
 	loop_timer_set(c->loop, &c->worker_timer, WORKER_LOOK_NS);
 }
 
+// The kinds of pages that the user forbade. This also asks for them while they are free.
+static unsigned without_memory(void)
+{
+	struct probe_result hugetlb, thp;
+
+	probe_result(PROBE_HUGETLB, &hugetlb);
+	probe_result(PROBE_THP, &thp);
+	return (unsigned)hugetlb.forced_off << POOL_HUGETLB | (unsigned)thp.forced_off << POOL_THP;
+}
+
 static int make_parts(struct control *c, const struct control_config *config)
 {
-	int err = dataplane_create(&c->dp, &config->dataplane);
+	struct dataplane_config dataplane = config->dataplane;
+	int err;
 
+	dataplane.without_memory = without_memory();
+	err = dataplane_create(&c->dp, &dataplane);
 	if (!err)
 		err = model_create(&c->model, dataplane_n_workers(c->dp));
 	if (!err)

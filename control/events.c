@@ -55,13 +55,15 @@ static void note_move(struct control *c, fdb_key_t key, port_id_t port, port_id_
 	report_flap(c, key, port, old);
 }
 
-static void report_limit(struct control *c, const struct model_port *p, int err)
+// Once a minute for each limit: that of a port must not hide another's, or that in total.
+static void report_limit(struct control *c, struct model_port *p, int err)
 {
+	uint64_t *next = err == -EDQUOT ? &p->next_limit_log : &c->events.next_limit_log;
 	uint64_t now = clock_now_ns();
 
-	if (now < c->events.next_limit_log)
+	if (now < *next)
 		return;
-	c->events.next_limit_log = now + 60 * LOG_EVERY_NS;
+	*next = now + 60 * LOG_EVERY_NS;
 	if (err == -EDQUOT)
 		log_warn("port %s: its fdb_limit of %u addresses is reached; traffic to further "
 			 "ones is flooded",
@@ -80,7 +82,7 @@ static bool may_learn(const struct control *c, const struct model_port *p, vlan_
 	       !(c->model->vlan[vlan % N_VLANS].flags & VLAN_NO_LEARNING);
 }
 
-static void learn(struct control *c, const struct model_port *p, const struct event *e)
+static void learn(struct control *c, struct model_port *p, const struct event *e)
 {
 	fdb_key_t key = fdb_key(e->vlan, e->mac);
 	port_id_t old = PORT_NONE;

@@ -53,7 +53,9 @@ struct model_port {
 	char reason[PORT_ERROR_SIZE]; // why oper is not up; "" = nothing to say
 	struct port *port;            // open, or NULL while absent or in error
 	bool is_link_up;              // of the netdev; memory ports: always
+	fdb_key_t own_key;            // FDB entry of the netdev's address (own_mac.h); 0 = none
 	bool is_guarded;              // a BPDU came in: disabled until `state` is set again
+	uint64_t next_limit_log;      // ns; events.c
 	struct attachment *attachment;
 	struct port_counters *cleared;    // by worker: readings at the last stats.clear
 	struct port_stats kernel_before;  // losses counted by attachments that are closed now

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "control/own_mac.h"
 
 #define RETRY_NS (100 * NS_PER_MS)
 
@@ -94,6 +95,7 @@ int publish_now(struct control *c)
 {
 	struct snapshot *s = build(c);
 
+	own_mac_settle(c);
 	loop_job_cancel(c->loop, &c->publish.job);
 	if (s) {
 		dataplane_publish(c->dp, s);

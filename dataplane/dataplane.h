@@ -15,6 +15,7 @@ struct dataplane_config {
 	uint32_t n_frames;  // 0 = 131072 (264 MiB)
 	unsigned n_workers; // 0 = 1
 	enum worker_mode mode;
+	unsigned without_memory; // kinds of pages not to use: bits 1 << enum pool_memory
 };
 
 struct dataplane;

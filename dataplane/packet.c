@@ -58,11 +58,15 @@ static struct packet *pop_batch(struct packet_pool *pool)
 }
 
 // Hugetlb pages if they are reserved, else anonymous memory with transparent
-// huge pages where the system allows them, else 4 KiB pages.
-static uint8_t *map_region(uint64_t size, enum pool_memory *memory)
+// huge pages where the system allows them, else 4 KiB pages; but none of `without`.
+static uint8_t *map_region(uint64_t size, unsigned without, enum pool_memory *memory)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_POPULATE, -1, 0);
+	bool thp = !(without & 1 << POOL_THP);
+	void *p = MAP_FAILED;
+
+	if (!(without & 1 << POOL_HUGETLB))
+		p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_POPULATE, -1, 0);
 
 	*memory = POOL_HUGETLB;
 	if (p != MAP_FAILED)
@@ -77,11 +81,17 @@ static uint8_t *map_region(uint64_t size, enum pool_memory *memory)
 	if (aligned > (uint8_t *)p)
 		munmap(p, (size_t)(aligned - (uint8_t *)p));
 	munmap(aligned + size, (size_t)((uint8_t *)p + HUGE_PAGE - aligned));
-	*memory = madvise(aligned, size, MADV_HUGEPAGE) == 0 ? POOL_THP : POOL_4K;
+	*memory = !madvise(aligned, size, thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) && thp ? POOL_THP
+											: POOL_4K;
 	return aligned;
 }
 
 int packet_pool_create(struct packet_pool **out, uint32_t n_frames)
+{
+	return packet_pool_create_without(out, n_frames, 0);
+}
+
+int packet_pool_create_without(struct packet_pool **out, uint32_t n_frames, unsigned without)
 {
 	struct packet_pool *pool = mem_zalloc(sizeof(*pool), CACHE_LINE);
 	struct pool_geometry *g;
@@ -95,7 +105,7 @@ int packet_pool_create(struct packet_pool **out, uint32_t n_frames)
 	pool->next_batch = mem_zalloc(sizeof(uint32_t) * g->n_frames, CACHE_LINE);
 	if (!g->packets || !pool->next_batch)
 		goto err_free;
-	g->base = map_region(g->size, &pool->memory);
+	g->base = map_region(g->size, without, &pool->memory);
 	if (!g->base)
 		goto err_free;
 	atomic_store(&pool->head, NO_BATCH);

@@ -8,7 +8,8 @@
 // to any other without its payload being copied in userspace.
 //
 // A packet longer than a frame is a chain through `next`; only the first
-// struct, the head, carries the fields below "head only".
+// struct, the head, carries the fields below "head only". Frames behind it may be
+// filled from FRAME_LEAD on.
 //
 // Ownership: a packet has one owner at a time; stages hand it on. The only
 // ends are a port's transmit and packet_free() (through packet_drop()).
@@ -25,8 +26,10 @@
 #define FRAME_STRIDE     2112 // 33 cache lines: an odd number, so that headers spread over all sets
 #define FRAME_HEADROOM   256  // XDP_PACKET_HEADROOM: room for tags and for AF_XDP's TX metadata
 #define FRAME_CAPACITY   (FRAME_STRIDE - FRAME_HEADROOM)
-#define PACKET_MAX_BYTES 65550 // an Ethernet header and the largest IP packet
-#define BURST_MAX        64    // most packets that a stage sees at once
+#define FRAME_LEAD       64 // kept free in the frames behind the first: AF_XDP wants it there
+#define FRAME_PART       (FRAME_STRIDE - FRAME_LEAD) // bytes of a packet in such a frame
+#define PACKET_MAX_BYTES 65550                       // an Ethernet header and the largest IP packet
+#define BURST_MAX        64                          // most packets that a stage sees at once
 
 // What is still to be done to the packet, in the terms of virtio_net_hdr.
 enum packet_gso {
@@ -84,6 +87,8 @@ struct pool_stats {
 // -- control thread ------------------------------------------------------------
 // n_frames is rounded up to whole batches. 0 or -ENOMEM.
 int packet_pool_create(struct packet_pool **out, uint32_t n_frames);
+int packet_pool_create_without( // none of these kinds of pages: bits 1 << enum pool_memory
+	struct packet_pool **out, uint32_t n_frames, unsigned without);
 void packet_pool_destroy(struct packet_pool *); // NULL is fine; no frame may be in use
 void packet_pool_stats(const struct packet_pool *, struct pool_stats *out);
 void packet_pool_quarantine(struct packet_pool *, uint32_t n_frames); // counts them as lost

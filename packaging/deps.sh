@@ -17,7 +17,8 @@ declare -A packages=(
 	# What the demonstration and an operator use beside garuda.
 	[run]='iproute2 ethtool iperf3 jq tcpdump iputils-ping curl procps'
 	# What tests/run needs on top of build and run.
-	[test]='libcmocka-dev libclang-rt-14-dev clang-format shellcheck util-linux'
+	[test]='libcmocka-dev libclang-rt-14-dev clang-format shellcheck util-linux dnsmasq-base
+		busybox-static'
 	# tests/vm: Debian's own kernels under QEMU; tests/vm/run fetches the kernels themselves.
 	[vm]='qemu-system-x86 busybox-static kmod cpio xz-utils'
 	# Other people's dataplanes, for the benches that compare; nothing depends on them.

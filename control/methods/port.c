@@ -221,7 +221,7 @@ static int adjust(struct control *c, struct model_port *p, const struct rpc_port
 static void flush_outdated(
 	struct control *c, const struct model_port *p, const struct port_settings *old)
 {
-	bool learns = model_port_state(p) >= PORT_LEARNING;
+	bool learns = model_port_state(p) >= PORT_LEARNING && p->set.learning;
 
 	if (!learns || !port_vlans_equal(&old->vlans, &p->set.vlans))
 		attach_flush_learned(c, p->id);

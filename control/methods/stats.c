@@ -17,6 +17,12 @@ static const struct {
 	{"kernel_invalid",
 		"the kernel could not hand the frame over, most often because it is too long",
 		offsetof(struct port_stats, kernel_invalid)},
+	{"kernel_no_socket",
+		"came in on a receive queue that has no socket: the netdev's number of queues was "
+		"changed; remove the port and add it again",
+		offsetof(struct port_stats, kernel_no_socket)},
+	{"kernel_stalled", "came while the worker had not looked at the port for half a second",
+		offsetof(struct port_stats, kernel_stalled)},
 };
 
 static uint64_t loss(const struct port_stats *s, unsigned i)
@@ -51,17 +57,14 @@ static void read_losses(const struct model_port *p, struct port_stats *out)
 	struct port_stats now = {0};
 
 	*out = p->kernel_before;
-	if (!p->port || p->port->ops->read_stats(p->port, &now))
-		return;
-	for (unsigned i = 0; i < ARRAY_SIZE(losses); i++)
-		*(uint64_t *)((char *)out + losses[i].offset) += loss(&now, i);
+	if (p->port && !p->port->ops->read_stats(p->port, &now))
+		port_stats_add(out, &now);
 }
 
 void method_losses(const struct model_port *p, struct port_stats *out)
 {
 	read_losses(p, out);
-	for (unsigned i = 0; i < ARRAY_SIZE(losses); i++)
-		*(uint64_t *)((char *)out + losses[i].offset) -= loss(&p->kernel_cleared, i);
+	port_stats_sub(out, &p->kernel_cleared);
 }
 
 uint64_t method_drops(const struct port_counters *c)
@@ -150,6 +153,8 @@ static void add_removed(const struct control *c, int worker, struct rpc_stats_sh
 	for (unsigned i = 0; i < c->model->n_workers; i++)
 		if (worker < 0 || (unsigned)worker == i)
 			fill_row(&result->total, &c->removed[i], &(struct port_stats){0});
+	if (worker < 0)
+		result->total.kernel_drops += method_kernel_drops(&c->removed_losses);
 }
 
 int rpc_stats_show(struct rpc_call *call, const struct rpc_stats_show_params *params,
@@ -199,5 +204,6 @@ int rpc_stats_clear(struct rpc_call *call, const struct rpc_stats_clear_params *
 	for (unsigned i = 0; i < c->model->n_ports; i++)
 		clear(c, c->model->by_name[i]);
 	memset(c->removed, 0, sizeof(c->removed));
+	c->removed_losses = (struct port_stats){0};
 	return 0;
 }

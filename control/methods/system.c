@@ -26,7 +26,16 @@ static void fill_memory(const struct control *c, struct rpc_memory *out)
 	};
 }
 
-static int fill_features(struct rpc_feature_array *out)
+// Reserved pages may be there, but not enough of them.
+static bool is_used(
+	enum probe_feature feature, const struct probe_result *r, enum rpc_memory_kind memory)
+{
+	if (feature == PROBE_HUGETLB)
+		return memory == RPC_MEMORY_KIND_HUGETLB;
+	return r->available && !r->forced_off;
+}
+
+static int fill_features(struct rpc_feature_array *out, enum rpc_memory_kind memory)
 {
 	for (unsigned i = 0; i < PROBE_N; i++) {
 		struct rpc_feature *f = rpc_feature_array_append(out);
@@ -36,7 +45,7 @@ static int fill_features(struct rpc_feature_array *out)
 			return -ENOMEM;
 		probe_result(i, &r);
 		snprintf(f->name, sizeof(f->name), "%s", r.name);
-		f->available = r.available && !r.forced_off;
+		f->available = is_used(i, &r, memory);
 		f->forced_off = r.forced_off;
 		if (f->available)
 			continue;
@@ -66,7 +75,7 @@ int rpc_system_show(struct rpc_call *call, const struct rpc_system_show_params *
 	result->n_ports = c->model->n_ports;
 	result->n_workers = c->model->n_workers;
 	fill_memory(c, &result->memory);
-	return fill_features(&result->features);
+	return fill_features(&result->features, result->memory.kind);
 }
 
 int rpc_system_version(struct rpc_call *call, const struct rpc_system_version_params *params,

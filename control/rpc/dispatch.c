@@ -42,7 +42,8 @@ static int check_access(const struct rpc_method *method, struct rpc_call *call)
 	if (!method->write || call->peer->may_write)
 		return 0;
 	return rpc_error(call, -EPERM,
-		"%s: is for root and the operator group only; user id %u may read, not change",
+		"%s: is for root and the operator group only; user id %u may read, not change: "
+		"use sudo, or join the group (garudad --group)",
 		method->name, (unsigned)call->peer->uid);
 }
 

@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 128
+#define BACKLOG 4096 // a crowd that connects at once must not make others fail to
 
 static int make_directory(const char *path, char *why, size_t why_size)
 {

@@ -93,20 +93,20 @@ static void copy_payload(struct cut *c, uint8_t *to, uint32_t n)
 }
 
 // Frames for n bytes, of which the first frame takes up to FRAME_CAPACITY and
-// those behind it, which need no headroom, FRAME_STRIDE. NULL when they are short.
+// those behind it FRAME_PART. NULL when they are short.
 static struct packet *new_chain(struct packet_cache *cache, uint32_t n)
 {
 	uint32_t behind = n > FRAME_CAPACITY ? n - FRAME_CAPACITY : 0;
-	unsigned n_frames = 1 + (behind + FRAME_STRIDE - 1) / FRAME_STRIDE;
-	struct packet *frame[1 + PACKET_MAX_BYTES / FRAME_STRIDE + 1];
+	unsigned n_frames = 1 + (behind + FRAME_PART - 1) / FRAME_PART;
+	struct packet *frame[1 + PACKET_MAX_BYTES / FRAME_PART + 1];
 
 	if (n_frames > ARRAY_SIZE(frame) || !packet_alloc_bulk(cache, frame, n_frames))
 		return NULL;
 	frame[0]->len = (uint16_t)(n - behind);
 	for (unsigned i = 1; i < n_frames; i++) {
 		frame[i - 1]->next = frame[i];
-		frame[i]->data = packet_frame(cache->geometry, frame[i]);
-		frame[i]->len = (uint16_t)MIN(behind, FRAME_STRIDE);
+		frame[i]->data = packet_frame(cache->geometry, frame[i]) + FRAME_LEAD;
+		frame[i]->len = (uint16_t)MIN(behind, FRAME_PART);
 		behind -= frame[i]->len;
 	}
 	frame[0]->n_frames = (uint16_t)n_frames;

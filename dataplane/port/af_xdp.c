@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "bpf/shared.h"
 #include "dataplane/port/af_xdp_admit.h"
 #include "dataplane/port/af_xdp_socket.h"
 #include "dataplane/port/af_xdp_worker.h"
@@ -239,13 +240,16 @@ static int attach_program(struct port *port, const struct port_config *c)
 		.bpdu_guard = c->bpdu_guard,
 		.put_tags = !c->generic_xdp && probe_has(PROBE_RX_VLAN_TAG),
 		.generic = c->generic_xdp,
+		.stall_ns = PORT_STALL_NS,
 	};
 	int err = admit_load(&a->admit, &config);
 
 	if (err)
 		return attach_failed(port, c, err);
-	for (unsigned i = 0; i < port->n_queues && !err; i++)
+	for (unsigned i = 0; i < port->n_queues && !err; i++) {
+		port->queue[i].first_pending = (uint64_t *)&admit_watch(a->admit, i)->first_pending;
 		err = admit_add_socket(a->admit, i, a->queue[i]->fd);
+	}
 	if (!err)
 		err = admit_attach(a->admit);
 	return err ? attach_failed(port, c, err) : 0;
@@ -379,11 +383,19 @@ static int af_xdp_read_stats(const struct port *port, struct port_stats *out)
 
 	*out = (struct port_stats){0};
 	for (unsigned i = 0; i < port->n_queues; i++) {
+		const struct admit_watch *w;
 		int err = xsk_add_stats(a->queue[i], out);
 
 		if (err)
 			return err;
+		w = admit_watch(a->admit, i);
+		out->kernel_stalled += __atomic_load_n(&w->stalled, __ATOMIC_RELAXED);
+		out->kernel_invalid += __atomic_load_n(&w->malformed, __ATOMIC_RELAXED);
 	}
+	// Queues that somebody gave the netdev since.
+	for (unsigned i = 0; i < ADMIT_QUEUES_MAX; i++)
+		out->kernel_no_socket +=
+			__atomic_load_n(&admit_watch(a->admit, i)->unserved, __ATOMIC_RELAXED);
 	return 0;
 }
 

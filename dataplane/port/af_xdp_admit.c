@@ -5,9 +5,12 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "bpf/shared.h"
+
 #include "bpf/admit.skel.h"
 
 // Newer than some distributions' linux/bpf.h.
@@ -17,8 +20,13 @@ struct admit {
 	struct admit_bpf *bpf;
 	struct bpf_program *program;
 	struct admit_config config;
+	struct admit_watch *watches; // ADMIT_QUEUES_MAX, the kernel's map
 	int link;
 };
+
+static_assert(sizeof(struct admit_watch) == CACHE_LINE, "one line per queue");
+
+#define WATCHES_SIZE (ADMIT_QUEUES_MAX * sizeof(struct admit_watch))
 
 static int silent(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -58,15 +66,28 @@ int admit_load(struct admit **out, const struct admit_config *config)
 			a->program, bpf_program__flags(a->program) | PROGRAM_DEVICE_BOUND);
 	}
 	a->bpf->rodata->bpdu_guard = config->bpdu_guard;
+	a->bpf->rodata->stall_ns = config->stall_ns;
 	err = load(a->bpf);
 	if (err)
 		goto err;
+	a->watches = mmap(NULL, WATCHES_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+		bpf_map__fd(a->bpf->maps.watches), 0);
+	if (a->watches == MAP_FAILED) {
+		err = -errno;
+		a->watches = NULL;
+		goto err;
+	}
 	*out = a;
 	return 0;
 
 err:
 	admit_close(a);
 	return err;
+}
+
+struct admit_watch *admit_watch(struct admit *a, uint32_t queue)
+{
+	return &a->watches[queue];
 }
 
 int admit_add_socket(struct admit *a, uint32_t queue, int fd)
@@ -90,6 +111,8 @@ void admit_close(struct admit *a)
 		return;
 	if (a->link >= 0)
 		close(a->link);
+	if (a->watches)
+		munmap(a->watches, WATCHES_SIZE);
 	admit_bpf__destroy(a->bpf);
 	mem_free(a);
 }

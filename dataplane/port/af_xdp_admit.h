@@ -8,16 +8,21 @@
 #include <stdint.h>
 
 struct admit;
+struct admit_watch; // bpf/shared.h
 
 struct admit_config {
 	int ifindex;
 	bool bpdu_guard; // BPDUs go to the socket
 	bool put_tags;   // device-bound program that puts tags from metadata back
 	bool generic;    // generic XDP
+	uint64_t stall_ns;
 };
 
 // 0 or negative errno. Nothing is attached yet.
 int admit_load(struct admit **out, const struct admit_config *);
+
+// Of one queue, mapped; until admit_close().
+struct admit_watch *admit_watch(struct admit *, uint32_t queue);
 
 int admit_add_socket(struct admit *, uint32_t queue, int fd);
 int admit_attach(struct admit *);

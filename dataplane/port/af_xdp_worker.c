@@ -161,20 +161,17 @@ static void refuse(struct xsk *x, struct packet_cache *c, struct packet *p)
 	packet_free(c, p);
 }
 
-// The kernel wants room for metadata before every descriptor's data, used or not: data at
-// the very start of the region moves. False when there is no room to move it.
-static bool has_room_before(const struct xsk *x, struct packet *p)
+// The kernel wants room for metadata before every descriptor's data, used or not, and both
+// together no longer than a chunk. It skips others, and never gives their frames back.
+static bool is_acceptable(const struct xsk *x, const struct packet *p)
 {
 	const size_t room = sizeof(struct xsk_tx_metadata);
 
-	if (likely((size_t)(p->data - x->geometry->base) >= room))
-		return true;
-	if (p->len > FRAME_STRIDE - room)
-		return false;
-	memmove(x->geometry->base + room, p->data, p->len);
-	p->data = x->geometry->base + room;
-	return true;
+	return p->len && p->len + room <= FRAME_STRIDE &&
+	       (size_t)(p->data - x->geometry->base) >= room;
 }
+
+static_assert(FRAME_LEAD >= sizeof(struct xsk_tx_metadata), "chains go out as they are");
 
 // A chain goes as a whole or not at all. False when the ring lacks room.
 static bool put_chain(struct xsk *x, struct packet_cache *c, struct packet *head, uint32_t room)
@@ -183,7 +180,7 @@ static bool put_chain(struct xsk *x, struct packet_cache *c, struct packet *head
 	uint32_t first = x->tx_next;
 
 	for (struct packet *p = head; p && fits; p = p->next)
-		fits = has_room_before(x, p);
+		fits = is_acceptable(x, p);
 	if (!fits) {
 		refuse(x, c, head);
 		return true;

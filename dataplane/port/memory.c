@@ -12,6 +12,7 @@ struct memory_queue {
 	struct ring rx; // test -> worker
 	struct ring tx; // worker -> test
 	_Atomic bool keep;
+	uint64_t first_pending;
 };
 
 struct memory_port {
@@ -113,6 +114,14 @@ struct packet *memory_port_collect(struct port *port, unsigned queue)
 	struct packet *p;
 
 	return ring_pop(&m->queue[queue].tx, &p, sizeof(p)) ? p : NULL;
+}
+
+void memory_port_pending_since(struct port *port, unsigned queue, uint64_t ns)
+{
+	struct memory_port *m = port->driver;
+
+	port->queue[queue].first_pending = &m->queue[queue].first_pending;
+	__atomic_store_n(&m->queue[queue].first_pending, ns, __ATOMIC_RELAXED);
 }
 
 void memory_port_set_caps(struct port *port, uint32_t caps)

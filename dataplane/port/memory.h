@@ -21,6 +21,9 @@ struct packet *memory_port_collect(struct port *, unsigned queue);
 // to be (PORT_RX_UNFINISHED). Before the port is published.
 void memory_port_set_caps(struct port *, uint32_t caps);
 
+// Says since when (ns) the oldest packet waits, as the kernel's side of a port does; 0 = none.
+void memory_port_pending_since(struct port *, unsigned queue, uint64_t ns);
+
 // Whether transmitted packets are kept for memory_port_collect() (true) or freed
 // at once (false, the default).
 void memory_port_keep(struct port *, bool keep);

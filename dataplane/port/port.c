@@ -20,6 +20,26 @@ const char *const *port_kinds(void)
 	return kind_names;
 }
 
+void port_stats_add(struct port_stats *sum, const struct port_stats *s)
+{
+	sum->kernel_ring_full += s->kernel_ring_full;
+	sum->kernel_fill_empty += s->kernel_fill_empty;
+	sum->kernel_invalid += s->kernel_invalid;
+	sum->kernel_stalled += s->kernel_stalled;
+	sum->kernel_no_socket += s->kernel_no_socket;
+	sum->tx_bytes_copied += s->tx_bytes_copied;
+}
+
+void port_stats_sub(struct port_stats *sum, const struct port_stats *s)
+{
+	sum->kernel_ring_full -= s->kernel_ring_full;
+	sum->kernel_fill_empty -= s->kernel_fill_empty;
+	sum->kernel_invalid -= s->kernel_invalid;
+	sum->kernel_stalled -= s->kernel_stalled;
+	sum->kernel_no_socket -= s->kernel_no_socket;
+	sum->tx_bytes_copied -= s->tx_bytes_copied;
+}
+
 int port_fail(struct port *port, int err, const char *fmt, ...)
 {
 	va_list ap;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/net.h"
 #include "dataplane/packet.h"
 
@@ -28,6 +29,9 @@ enum port_cap {
 		1 << 3, // received L4 checksums may hold only the pseudo-header's sum (veth)
 	PORT_RX_SYSCALL = 1 << 4, // asking for packets costs a system call: ask epoll first
 };
+
+// Frames that waited longer for their worker are not delivered any more: it was stopped or hung.
+#define PORT_STALL_NS (500 * NS_PER_MS)
 
 struct port_queue;
 struct port;
@@ -52,6 +56,8 @@ struct port_stats {
 	uint64_t kernel_fill_empty; // no frame to receive into
 	uint64_t kernel_invalid;    // frames that the kernel could not hand over (too long) or
 				    // descriptors it refused
+	uint64_t kernel_stalled;    // came while the worker stood still for PORT_STALL_NS
+	uint64_t kernel_no_socket;  // came in on a queue that the port has no socket for
 	uint64_t tx_bytes_copied;   // bytes that userspace copied for this port
 };
 
@@ -89,6 +95,10 @@ struct port_queue {
 	uint32_t serial; // of the opening, never used twice: a reopened port is another one
 	bool error_told; // worker: and control has been told
 	bool shared;     // several workers send here: tx_burst only under tx_lock
+	// Time (ns, CLOCK_MONOTONIC) at which the oldest frame began to wait; 0 = none. Written by
+	// the kernel's side of the port when it is 0, and set to 0 by the worker at every look.
+	// NULL: the kind does not tell.
+	uint64_t *first_pending;
 	_Atomic bool tx_lock;
 } cache_aligned;
 
@@ -113,6 +123,9 @@ int port_open(
 void port_close(struct port *); // NULL is fine; after the grace period
 
 const char *const *port_kinds(void); // NULL-terminated
+
+void port_stats_add(struct port_stats *sum, const struct port_stats *);
+void port_stats_sub(struct port_stats *sum, const struct port_stats *);
 
 // For kinds: writes the sentence and returns `err` (a negative errno).
 int port_fail(struct port *, int err, const char *fmt, ...) printf_like(3, 4);

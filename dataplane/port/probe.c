@@ -27,6 +27,7 @@
 #endif
 #define UMEM_SIZE   65536
 #define RING_SIZE   64
+#define HUGE_PAGE   (2ul << 20)
 #define NO_SUCH_DEV INT32_MAX
 
 static struct probe_result results[PROBE_N] = {
@@ -49,12 +50,17 @@ static struct probe_result results[PROBE_N] = {
 	[PROBE_TX_BUDGET] = {.name = "tx_budget",
 		.lost = "a system call sends at most 32 packets to an af_xdp port.",
 		.remedy = "Use Linux 6.17 or newer."},
-	[PROBE_TCX] = {.name = "tcx",
-		.lost = "tc programs are attached by the older clsact qdisc only.",
-		.remedy = "Use Linux 6.6 or newer."},
 	[PROBE_TAP_USO] = {.name = "tap_uso",
 		.lost = "large UDP packets are segmented before they enter a tap port.",
 		.remedy = "Use Linux 6.2 or newer."},
+	[PROBE_HUGETLB] = {.name = "hugetlb",
+		.lost = "the frame memory has transparent huge pages instead, or small ones.",
+		.remedy = "Reserve them before the start: sysctl vm.nr_hugepages=133 for 264 MiB."},
+	[PROBE_THP] = {.name = "thp",
+		.lost = "without reserved huge pages the frame memory has pages of 4 KiB: more "
+			"TLB misses.",
+		.remedy =
+			"Allow them: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled."},
 };
 
 static bool register_umem(void *memory, uint32_t flags)
@@ -137,8 +143,25 @@ static void probe_kernel_types(void)
 	if (!types)
 		return;
 	results[PROBE_RX_VLAN_TAG].available = names(types, size, "bpf_xdp_metadata_rx_vlan_tag");
-	results[PROBE_TCX].available = names(types, size, "tcx_prog_attach");
 	mem_free(types);
+}
+
+// One page of each; whether all that is wanted can be had shows when it is mapped.
+static void probe_huge_pages(void)
+{
+	char modes[64] = "";
+	void *p = mmap(NULL, HUGE_PAGE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+
+	results[PROBE_HUGETLB].available = p != MAP_FAILED;
+	if (p != MAP_FAILED)
+		munmap(p, HUGE_PAGE);
+	if (fd < 0)
+		return;
+	results[PROBE_THP].available =
+		read(fd, modes, sizeof(modes) - 1) > 0 && !strstr(modes, "[never]");
+	close(fd);
 }
 
 static sem_t tap_probed;
@@ -172,6 +195,7 @@ static void probe_all(void)
 	probe_socket();
 	probe_umem();
 	probe_kernel_types();
+	probe_huge_pages();
 	sem_init(&tap_probed, 0, 0);
 	if (!pthread_create(&thread, NULL, probe_tap, NULL)) {
 		pthread_detach(thread);

@@ -19,7 +19,7 @@
 #include "dataplane/port/tap_device.h"
 
 // A frame with headroom and as many full ones as the longest packet, with a tag, needs.
-#define RX_FRAMES     (1 + (PACKET_MAX_BYTES + 4 - FRAME_CAPACITY + FRAME_STRIDE - 1) / FRAME_STRIDE)
+#define RX_FRAMES     (1 + (PACKET_MAX_BYTES + 4 - FRAME_CAPACITY + FRAME_PART - 1) / FRAME_PART)
 #define TX_FRAMES_MAX 255 // longer chains, which no port makes, are refused
 
 struct tap_queue {
@@ -49,11 +49,11 @@ static bool refill(struct tap_queue *t, struct packet_cache *c)
 	for (unsigned i = 0; i < t->n_missing; i++) {
 		struct packet *p = t->frame[i];
 
-		p->data = packet_frame(c->geometry, p);
-		t->rx[1 + i] = (struct iovec){p->data, FRAME_STRIDE};
+		p->data = packet_frame(c->geometry, p) + FRAME_LEAD;
+		t->rx[1 + i] = (struct iovec){p->data, FRAME_PART};
 	}
 	t->n_missing = 0;
-	t->frame[0]->data += FRAME_HEADROOM;
+	t->frame[0]->data += FRAME_HEADROOM - FRAME_LEAD;
 	t->rx[1] = (struct iovec){t->frame[0]->data, FRAME_CAPACITY};
 	return true;
 }
@@ -90,7 +90,7 @@ static fast_inline struct packet *take_packet(struct tap_queue *t, uint32_t n)
 	for (n -= head->len; unlikely(n); n -= last->len) {
 		last->next = t->frame[used++];
 		last = last->next;
-		last->len = (uint16_t)MIN(n, FRAME_STRIDE);
+		last->len = (uint16_t)MIN(n, FRAME_PART);
 	}
 	head->n_frames = (uint16_t)used;
 	take_header(head, &t->header);

@@ -21,6 +21,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dataplane/port/probe.h"
+
 // In headers since Linux 6.2.
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
@@ -131,7 +133,7 @@ static int set_offloads(struct port *port, int fd, uint32_t *caps)
 	if (ioctl(fd, TUNSETVNETHDRSZ, &size))
 		return port_fail(port, -errno, "port %s: setting the TAP's header size: %s",
 			port->name, strerror(errno));
-	for (unsigned i = 0; i < ARRAY_SIZE(levels); i++) {
+	for (unsigned i = probe_has(PROBE_TAP_USO) ? 0 : 1; i < ARRAY_SIZE(levels); i++) {
 		if (ioctl(fd, TUNSETOFFLOAD, levels[i].tun) == 0) {
 			*caps = levels[i].caps;
 			return 0;

@@ -10,6 +10,8 @@ def value_word(api, field):
         return "on|off"
     if field.kind == "enum":
         return "|".join(api.enums[field.type_name]["values"])
+    if field.type_name == "vlan_id":
+        return "VLAN"
     return {"integer": "NUMBER", "mac": "MAC", "vlan_list": "VLANS", "container": "NETNS|PID[:IFNAME]",
             "array": "ITEM,..."}.get(field.kind) or \
         {"port_name": "PORT", "netdev": "IFNAME", "netns": "NETNS"}.get(field.type_name, "TEXT")
@@ -26,6 +28,17 @@ def notes(field):
         value = {True: "on", False: "off"}[field.default] if field.kind == "bool" else field.default
         out.append(f"default {value}")
     return f" ({', '.join(out)})" if out else ""
+
+
+def column_text(api, m, column):
+    """The sentence on the member that a table's column shows."""
+    rows = next(f for f in m.result if f.name == m.table["rows"])
+    field, fields = None, api.objects[rows.items.type_name].fields
+    for name in column.split("."):
+        field = next(f for f in fields if f.name == name)
+        fields = api.objects[field.type_name].fields if field.kind == "object" else []
+    says_unit = not field.unit or field.unit in field.text.lower().split()
+    return field.text + ("" if says_unit else f" ({field.unit})")
 
 
 def source(api):
@@ -45,11 +58,12 @@ def source(api):
                 out += [f"\t{{{quote(p.name)}, {quote(value_word(api, p))}, {quote(p.text + notes(p))}, {kind}, "
                         f"{'true' if p.required else 'false'}, {'true' if p.name in m.positional else 'false'}}},"]
             out += ["};"]
-        columns = "NULL"
+        columns = "NULL, NULL"
         if m.table:
-            columns = m.c_name + "_columns"
-            out += [f"static const char *const {columns}[] = {{"
-                    f"{', '.join(map(quote, m.table['columns']))}, NULL}};"]
+            columns = f"{m.c_name}_columns, {m.c_name}_column_texts"
+            texts = [column_text(api, m, c) for c in m.table["columns"]]
+            out += [f"static const char *const {m.c_name}_{name}[] = {{{', '.join(map(quote, words))}, NULL}};"
+                    for name, words in (("columns", m.table["columns"]), ("column_texts", texts))]
         paged = any(p.name == "cursor" for p in m.params) and any(f.name == "next" for f in m.result)
         table += [f"\t{{{quote(m.noun)}, {quote(m.verb)}, {quote(m.name)}, {quote(m.summary)}, {quote(m.text)}, "
                   f"{m.c_name + '_options' if m.params else 'NULL'}, {len(m.params)}, "

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Every drop reason of dataplane/drop.h has a sentence and is used by the dataplane, and every
-# DROP_... that the code names is in the list.
+# DROP_... that the code names is in the list; and some test provokes it.
 source "$(dirname "$0")/_files.sh"
 
 list=dataplane/drop.h
@@ -18,6 +18,9 @@ while read -r entry; do
 	[[ $entry =~ \"[^\"]{12,} ]] || complain "$list: $name has no sentence that explains it"
 	if ! files 'dataplane/*.[ch]' | grep -vx "$list" | xargs grep -qw "DROP_$name"; then
 		complain "$list: DROP_$name is used nowhere in the dataplane"
+	fi
+	if ! files 'tests/path/*.c' 'tests/system/*_test.sh' | xargs grep -qwE "(DROP_)?$name"; then
+		complain "$list: no test of tests/path or tests/system provokes $name"
 	fi
 done <<<"$entries"
 

@@ -116,16 +116,16 @@ static struct packet *packet_of(struct net *net, const struct frame *f)
 {
 	unsigned n = f->len <= FRAME_CAPACITY
 			     ? 1
-			     : 1 + (f->len - FRAME_CAPACITY + FRAME_STRIDE - 1) / FRAME_STRIDE;
+			     : 1 + (f->len - FRAME_CAPACITY + FRAME_PART - 1) / FRAME_PART;
 	struct packet *frames[64];
 	uint32_t done = 0;
 
 	assert_true(packet_alloc_bulk(&net->cache, frames, n));
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t room = i ? FRAME_STRIDE : FRAME_CAPACITY;
+		uint32_t room = i ? FRAME_PART : FRAME_CAPACITY;
 
 		if (i) {
-			frames[i]->data -= FRAME_HEADROOM;
+			frames[i]->data -= FRAME_HEADROOM - FRAME_LEAD;
 			frames[i - 1]->next = frames[i];
 		}
 		frames[i]->len = (uint16_t)MIN(room, f->len - done);

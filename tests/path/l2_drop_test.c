@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 static const struct port_setup two[2];
 
 static void expect_drop(
@@ -121,9 +123,14 @@ static void port_states(void **state)
 	static const struct {
 		enum port_state state;
 		bool learns, forwards;
-	} table[] = {{PORT_STATE_OFF, false, false}, {PORT_BLOCKING, false, false},
-		{PORT_LISTENING, false, false}, {PORT_LEARNING, true, false},
-		{PORT_FORWARDING, true, true}};
+		enum drop_reason reason;
+	} table[] = {
+		{PORT_STATE_OFF, false, false, DROP_classify_port_state},
+		{PORT_BLOCKING, false, false, DROP_classify_port_state},
+		{PORT_LISTENING, false, false, DROP_classify_port_state},
+		{PORT_LEARNING, true, false, DROP_l2_learning_state},
+		{PORT_FORWARDING, true, true, N_DROP_REASONS},
+	};
 	struct frame f = frame_of(2, 1, UNTAGGED, 64), back = frame_of(1, 2, UNTAGGED, 64), got;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
@@ -135,6 +142,8 @@ static void port_states(void **state)
 		net_run(&net);
 		assert_int_equal(net_receive(&net, 1, &got, NULL), table[i].forwards);
 		assert_int_equal(fdb_count(net.fdb), table[i].learns);
+		if (table[i].reason < N_DROP_REASONS)
+			assert_int_equal(net_drops(&net, 0, table[i].reason), 1);
 		net_send(&net, 1, &back, NULL);
 		net_run(&net);
 		assert_int_equal(net_receive(&net, 0, &got, NULL), table[i].forwards);
@@ -162,6 +171,48 @@ static void a_port_that_left_is_not_sent_to(void **state)
 	net_close(&net);
 }
 
+// A worker that was stopped must not deliver what was sent long before; later frames pass.
+static void stale_frames(void **state)
+{
+	struct frame f = frame_of(2, 1, UNTAGGED, 64), got;
+	struct net net;
+
+	net_open(&net, two, 2, 0);
+	for (unsigned i = 0; i < 3 * BURST_MAX; i++)
+		net_send(&net, 0, &f, NULL);
+	memory_port_pending_since(net.port[0], 0, clock_now_ns());
+	clock_warp_ns(PORT_STALL_NS + 1);
+	net_run(&net);
+	net_expect_silence(&net);
+	assert_int_equal(net_drops(&net, 0, DROP_rx_stale), 3 * BURST_MAX);
+
+	net_send(&net, 0, &f, NULL);
+	memory_port_pending_since(net.port[0], 0, clock_now_ns());
+	clock_warp_ns(PORT_STALL_NS);
+	net_run(&net);
+	assert_true(net_receive(&net, 1, &got, NULL));
+	net_send(&net, 0, &f, NULL);
+	net_run(&net); // nothing said: not late
+	assert_true(net_receive(&net, 1, &got, NULL));
+	assert_int_equal(net_drops(&net, 0, DROP_rx_stale), 3 * BURST_MAX);
+	net_close(&net);
+}
+
+static void a_port_outside_the_vlan_is_not_sent_to(void **state)
+{
+	const struct port_setup setup[2] = {{0}, {.access = 20}};
+	struct frame f = frame_of(2, 1, UNTAGGED, 64);
+	struct net net;
+
+	net_open(&net, setup, 2, 0);
+	assert_int_equal(fdb_add(net.fdb, fdb_key(1, host_mac(2)), 1, FDB_STATIC), 0);
+	net_send(&net, 0, &f, NULL);
+	net_run(&net);
+	net_expect_silence(&net);
+	assert_int_equal(net_drops(&net, 0, DROP_output_vlan), 1);
+	net_close(&net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,7 +223,9 @@ int main(void)
 		cmocka_unit_test(egress_mtu),
 		cmocka_unit_test(jumbo_chains_pass_and_are_copied),
 		cmocka_unit_test(port_states),
+		cmocka_unit_test(stale_frames),
 		cmocka_unit_test(a_port_that_left_is_not_sent_to),
+		cmocka_unit_test(a_port_outside_the_vlan_is_not_sent_to),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,6 +105,28 @@ static void storms_are_limited_to_their_rate(void **state)
 	net_close(&net);
 }
 
+static void each_class_has_its_limit(void **state)
+{
+	static const enum drop_reason reasons[N_BUM] = {
+		DROP_l2_storm_broadcast, DROP_l2_storm_unknown, DROP_l2_storm_multicast};
+	const struct frame frames[N_BUM] = {frame_of(MAC_BROADCAST, 1, UNTAGGED, 64),
+		frame_of(7, 1, UNTAGGED, 64), multicast(1)};
+
+	for (unsigned class = 0; class < N_BUM; class ++) {
+		struct port_setup setup[2] = {{0}};
+		struct net net;
+
+		setup[0].storm[class] = 1;
+		net_open(&net, setup, 2, 0);
+		for (unsigned i = 0; i < 3 * N_BUM; i++)
+			net_send(&net, 0, &frames[i % N_BUM], NULL);
+		net_run(&net);
+		assert_int_equal(count(&net, 1), 3 * N_BUM - 2); // of three one passes
+		assert_int_equal(net_drops(&net, 0, reasons[class]), 2);
+		net_close(&net);
+	}
+}
+
 static void slow_storm_rates_are_exact(void **state)
 {
 	const struct port_setup setup[2] = {{.storm = {[BUM_UNKNOWN] = 1}}};
@@ -169,6 +191,7 @@ int main(void)
 		cmocka_unit_test(vlan_flooding_can_be_off),
 		cmocka_unit_test(isolated_ports_do_not_reach_each_other),
 		cmocka_unit_test(storms_are_limited_to_their_rate),
+		cmocka_unit_test(each_class_has_its_limit),
 		cmocka_unit_test(slow_storm_rates_are_exact),
 		cmocka_unit_test(running_out_of_frames_is_a_named_drop_and_recovers),
 		cmocka_unit_test(full_ring_is_a_named_drop),

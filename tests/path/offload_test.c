@@ -273,6 +273,29 @@ static void lying_segment_requests_are_dropped(void **state)
 	net_close(&net);
 }
 
+// Valid as it came, but its segments would be longer than any packet here.
+static void impossible_segments_are_a_named_drop(void **state)
+{
+	const struct port_setup setup[2] = {{.mtu = 65535}, {.mtu = 65535}};
+	static struct frame sent;
+	struct spec s = {.proto = TCP, .tci = UNTAGGED, .payload = 5000};
+	struct packet request = {.flags = PACKET_CSUM,
+		.csum_start = 34,
+		.csum_offset = 16,
+		.gso_type = GSO_TCP4,
+		.gso_size = 65497,
+		.hdr_len = 54};
+	struct net net;
+
+	sent = unfinished(&s);
+	net_open(&net, setup, 2, 0);
+	net_send(&net, 0, &sent, &request);
+	net_run(&net);
+	net_expect_silence(&net);
+	assert_int_equal(net_drops(&net, 0, DROP_output_segment), 1);
+	net_close(&net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +305,7 @@ int main(void)
 		cmocka_unit_test(bad_requests_are_dropped),
 		cmocka_unit_test(large_segments_pass_whole_or_cut),
 		cmocka_unit_test(lying_segment_requests_are_dropped),
+		cmocka_unit_test(impossible_segments_are_a_named_drop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

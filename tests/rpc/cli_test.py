@@ -69,6 +69,8 @@ def test_usage():
             (["port", "add", "a", "--vlan", "ten"], "vlan must be a number, not 'ten'"),
             (["port", "add", "a", "--vlan", "99999999999999999999"], "vlan must be a number"),
             (["port", "add", "a", "--learning=maybe"], "--learning must be on or off"),
+            (["port", "add", "a", "--fdb_limit=x"], "garuda: --fdb-limit must be a number, not 'x': Most MAC"),
+            (["vlan", "set", "x"], "garuda: vlan must be a number, not 'x': VLAN id"),
             (["port", "add", "a", "b"], "what is 'b'"),
             (["port", "add", "a", "--vlan", "1", "--vlan", "2"], "vlan is given twice"),
             (["port", "add", "a", "--netns", "\udcff"], "not UTF-8"),
@@ -84,9 +86,28 @@ def test_help():
     assert "Exit status: 0 done" in garuda(None, "-h")
     assert "port     add " in garuda(None, "port", "--help")
     text = garuda(None, "port", "add", "--help")
-    assert "--vlan NUMBER\n        Access port: an untagged member of this VLAN. (1..4094)" in text, text
+    assert "--vlan VLAN\n        Access port: an untagged member of this VLAN. (1..4094)" in text, text
     assert "--learning on|off\n        Learn source addresses. (default on)" in text, text
     assert max(map(len, text.splitlines())) < 100
+    for words in (["help", "port", "add"], ["port", "help", "add"]):
+        assert garuda(None, *words) == text, words
+    assert garuda(None, "help") == garuda(None, "--help")
+    assert garuda(None, "port", "help") == garuda(None, "port", "--help")
+    assert "options are --name" in garuda(None, "port", "add", "help", "--no", status=2)  # a port of that name
+
+
+def test_columns_are_explained():
+    text = garuda(None, "port", "list", "--help").split("Columns:\n")[1]
+    with Daemon(PROGRAM) as d:
+        for title in garuda(d, "port", "list").splitlines()[0].split():
+            assert f"\n  {title} " in "\n" + text, title
+    assert "\n  AGE               Time since it was last seen" in garuda(None, "fdb", "list", "--help")
+    assert "  CPU-TIME          CPU time used. (ns)\n" in garuda(None, "worker", "list", "--help")
+
+
+def test_version():
+    assert garuda(None, "--version").split()[0] == "garuda"
+    assert garuda(None, "port", "list", "--version") == garuda(None, "--version")
 
 
 def test_pages():

@@ -25,7 +25,8 @@ def assert_serves(daemon, within=1.0):
     assert client.call("system.version")["result"]["version"] == "0.0-fake"
     client.close()
     took = time.monotonic() - start
-    assert took < within, f"an honest client waited {took:.3f} s"
+    # Sanitizers cost some times the work.
+    assert took < within * (1 if daemon.shadow == 1 else 5), f"an honest client waited {took:.3f} s"
 
 
 def test_framing():

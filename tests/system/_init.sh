@@ -17,7 +17,7 @@
 #
 # Environment: GARUDA_BUILD (build directory, default ./build), GT_DUT (garuda | kernel: the
 # kernel's bridge in place of garuda, as oracle and yardstick), GT_KIND (af_xdp: stock veth pairs |
-# tap), GT_KEEP=1 (leave everything standing after a failure), GT_CONFIG (configuration file).
+# tap | mixed: the two in turn), GT_KEEP=1 (leave everything standing after a failure), GT_CONFIG (configuration file).
 set -uo pipefail
 export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
 
@@ -258,7 +258,8 @@ host_new() {
 # host, its eth0 (MAC 02:00:00:00:00:NN in order of creation) and the port NAME of the device.
 # VLAN options as those of `garuda port add`: --vlan 10 | --trunk 10,20-29 [--native 5] | none.
 host_add() {
-	local name=$1 addresses=() options=() mtu=1500 kind=$GT_KIND mac address
+	local name=$1 addresses=() options=() mtu=1500 kind mac address
+	kind=$(gt_next_kind)
 	shift
 	while [ $# -gt 0 ]; do
 		case "$1" in
@@ -288,6 +289,39 @@ host_add() {
 	if [ "$GT_DUT" = garuda ] && ! wait_for 5 port_is_up "$name"; then
 		fail "port $name does not come up: $(g port show "$name" --json 2>&1)"
 	fi
+}
+
+# host_del NAME: the port, then the host.
+host_del() {
+	[ "$GT_DUT" = kernel ] || g port del "$1" || fail "port del $1"
+	ip netns del "$GT_PREFIX-$1"
+}
+
+gt_next_kind() {
+	case "$GT_KIND" in
+	mixed) [ $((${#gt_hosts[@]} % 2)) = 0 ] && echo tap || echo af_xdp ;;
+	*) echo "$GT_KIND" ;;
+	esac
+}
+
+# quiet HOST...: the kernels at both ends of its wire send nothing by themselves any more (IPv6), so
+# that frames can be counted.
+quiet() {
+	local host
+	for host; do
+		on "$host" sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1
+		on sw sysctl -qw "net.ipv6.conf.v-$host.disable_ipv6=1" 2>/dev/null || true # a TAP has one end
+	done
+	sleep 0.2 # what is on its way arrives
+}
+
+# rx_packets HOST, tx_packets HOST: what its own eth0 counted.
+rx_packets() {
+	ip -n "$GT_PREFIX-$1" -s -j link show eth0 | jq '.[0].stats64.rx.packets'
+}
+
+tx_packets() {
+	ip -n "$GT_PREFIX-$1" -s -j link show eth0 | jq '.[0].stats64.tx.packets'
 }
 
 port_is_up() {
@@ -363,6 +397,27 @@ frames_verdict() {
 	done
 	gt_expecting=()
 	if [ $bad -eq 0 ]; then pass "$1"; else fail "$1"; fi
+}
+
+# frames_play HOSTS STEP...: sends the steps one after the other while all HOSTS (a,b,c) listen. A
+# step is "HOST FRAME", or "sleep S". Prints a line per frame sent: the hosts that got it in order
+# of their names, one as often as it got it, or "-".
+frames_play() {
+	local hosts=$1 step script
+	shift
+	script=$(for step; do
+		jq -nc --arg s "$step" '$s | capture("^(?<from>[^ ]+) (?<frame>.*)") |
+			if .from == "sleep" then {sleep: (.frame | tonumber)} else . end'
+	done | jq -sc --arg h "$hosts" --arg p "$GT_PREFIX" '{settle: 0.3, steps: .,
+		hosts: ($h | split(",") | map({(.): {netns: "\($p)-\(.)", dev: "eth0"}}) | add)}')
+	"$GT_FRAMES" play - <<<"$script" | jq -r --argjson s "$script" '[$s.steps, .received] | transpose[] |
+		select(.[0].frame) | .[1] | map(.host) | sort | if . == [] then "-" else join(" ") end'
+}
+
+# drops PORT REASON: how many packets that came in there were dropped for that reason.
+drops() {
+	g stats show --port "$1" --json |
+		jq --arg r "$2" '[.drops[] | select(.reason == $r) | .packets] | add // 0'
 }
 
 # vlan_push HOST: from now on `meta=` of frames.py works there (a tag in the kernel's metadata).

@@ -327,7 +327,11 @@ def main():
         sub.add_argument("words", nargs="*")
     commands.add_parser("play").add_argument("file")
     commands.add_parser("show").add_argument("words", nargs="+")
-    args = parser.parse_args()
+    # Words behind an option that stands behind DEV are "unknown" to argparse.
+    args, more = parser.parse_known_args()
+    if [word for word in more if word.startswith("-")] or more and not hasattr(args, "dev"):
+        parser.error("unrecognized arguments: " + " ".join(more))
+    args.words = getattr(args, "words", []) + more
     if args.netns:
         enter(args.netns)
     if args.command == "play":

@@ -56,7 +56,8 @@ static void expect_segment(struct packet *s, uint32_t size, unsigned i)
 	for (const struct packet *f = s; f; f = f->next) {
 		const uint8_t *frame = packet_frame(cache.geometry, f);
 
-		assert_true(f->data >= frame && f->data + f->len <= frame + FRAME_STRIDE);
+		assert_true(
+			f->data >= frame + FRAME_LEAD && f->data + f->len <= frame + FRAME_STRIDE);
 		sum += f->len;
 		n_frames++;
 	}
