@@ -46,12 +46,6 @@ static bool is_absence(int err)
 	return err == -ENODEV || err == -ENOENT || err == -ENXIO || err == -ESRCH;
 }
 
-size_t attach_flush_learned(struct control *c, port_id_t id)
-{
-	return fdb_flush(
-		c->fdb, &(struct fdb_filter){.port = id, .flags_mask = FDB_STATIC | FDB_STICKY});
-}
-
 // -- the crash record -------------------------------------------------------------
 
 static struct state_entry guard_entry(const struct attachment *a)
@@ -135,15 +129,18 @@ static int namespace_fd(const struct attachment *a)
 
 static int check_presence(const struct attachment *a, char *error)
 {
-	if (a->leg && !container_present(a->leg))
+	bool is_absent = (a->leg && !container_present(a->leg)) ||
+			 (a->namespace && !netns_watch_get(a->namespace));
+
+	if (is_absent && a->netns[strspn(a->netns, "0123456789")] == 0)
 		return error_say(error, -ENOENT,
-			"port %s: there is no network namespace %s now; the port comes up when it "
-			"is made",
-			a->owner->set.name, container_netns_spec(a->leg));
-	if (a->namespace && !netns_watch_get(a->namespace))
+			"port %s: there is neither a process %s nor a network namespace of that "
+			"name; give one of 'ip netns list'",
+			a->owner->set.name, a->netns);
+	if (is_absent)
 		return error_say(error, -ENOENT,
-			"port %s: there is no network namespace %s now; the port comes up when it "
-			"is made",
+			"port %s: there is no network namespace %s; make it (ip netns add), or "
+			"check the name",
 			a->owner->set.name, a->netns);
 	return 0;
 }
@@ -555,10 +552,10 @@ void attach_remove(struct control *c, struct model_port *p)
 	port_stats_add(&c->removed_losses, &p->kernel_before);
 	port_stats_sub(&c->removed_losses, &p->kernel_cleared);
 	model_port_remove(c->model, p);
-	if (a && a->is_closing) {
+	if (a)
 		a->owner = NULL;
+	if (a && a->is_closing)
 		return;
-	}
 	destroy(a);
 	events_free_id(c, id);
 }
@@ -595,9 +592,4 @@ bool attach_mac(const struct model_port *p, struct mac *out)
 	else
 		*out = p->set.mac;
 	return !mac_is_zero(*out);
-}
-
-bool attach_is_idle(const struct control *c)
-{
-	return !c->attach.closing;
 }

@@ -106,3 +106,14 @@ bool attach_has_leftovers(const struct control *c)
 {
 	return c->attach.state && state_n_leftovers(c->attach.state) > 0;
 }
+
+size_t attach_flush_learned(struct control *c, port_id_t id)
+{
+	return fdb_flush(
+		c->fdb, &(struct fdb_filter){.port = id, .flags_mask = FDB_STATIC | FDB_STICKY});
+}
+
+bool attach_is_idle(const struct control *c)
+{
+	return !c->attach.closing;
+}

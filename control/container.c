@@ -138,14 +138,14 @@ static int find_namespace(const struct container *c, const struct netns **out, c
 			return err;
 		netns_close(&now);
 		return error_say(error, -EAGAIN,
-			"The namespace '%s' has just appeared; the port follows at once.",
-			c->spec.netns);
+			"port %s: the namespace %s has just appeared; the port follows at once",
+			c->port, c->spec.netns);
 	}
 	if (netns_is_own(*out))
 		return error_say(error, -EINVAL,
-			"'%s' is the network namespace of the daemon itself, not a container's; "
-			"for an interface of the host use --netdev.",
-			c->spec.netns);
+			"port %s: %s is the network namespace of the daemon itself, not a "
+			"container's; for an interface of the host give netdev",
+			c->port, c->spec.netns);
 	return 0;
 }
 
@@ -157,12 +157,12 @@ static int check_name_is_free(const struct container *c, const struct netns *ns,
 	if (err == -ENODEV)
 		return 0;
 	if (err)
-		return error_say(error, err, "Cannot look into namespace '%s': %s.", c->spec.netns,
-			strerror(-err));
+		return error_say(error, err, "port %s: cannot look into namespace %s: %s", c->port,
+			c->spec.netns, strerror(-err));
 	return error_say(error, -EEXIST,
-		"Namespace '%s' has an interface '%s' already: choose another name "
-		"(--container %.100s:NAME), or delete it.",
-		c->spec.netns, c->spec.ifname, c->spec.netns);
+		"port %s: namespace %.64s has an interface %s already: choose another name "
+		"(container %.64s:NAME), or delete it",
+		c->port, c->spec.netns, c->spec.ifname, c->spec.netns);
 }
 
 // Notes the pair, then makes it: what exists is always noted.
@@ -240,8 +240,8 @@ int container_up(struct container *c, char *error)
 	if (!err && !dev.up)
 		err = netdev_set_up(ns->fd, dev.ifindex, true);
 	if (err)
-		return error_say(error, err, "Cannot bring up '%s' in namespace '%s': %s.",
-			c->spec.ifname, c->spec.netns, strerror(-err));
+		return error_say(error, err, "port %s: cannot bring up %s in namespace %s: %s",
+			c->port, c->spec.ifname, c->spec.netns, strerror(-err));
 	return 0;
 }
 

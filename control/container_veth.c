@@ -143,8 +143,8 @@ int veth_choose_name(const struct veth_config *config, struct veth *out, char *e
 			return 0;
 		break;
 	}
-	return error_say(error, err, "Cannot make the veth '%s' for port '%s': %s.", out->name,
-		config->port, strerror(-err));
+	return error_say(error, err, "port %s: cannot make the veth %s: %s", config->port,
+		out->name, strerror(-err));
 }
 
 // What both ends' parts of the request say.
@@ -215,16 +215,16 @@ static int create_failed(
 {
 	if (err == -EINVAL)
 		return error_say(error, err,
-			"The kernel refuses the veth pair for port '%s' (MTU %u): a veth takes an "
-			"MTU of 68 to 65535 bytes.",
+			"port %s: the kernel refuses the veth pair with MTU %u: a veth takes one "
+			"of 68 to 65535 bytes",
 			config->port, config->mtu);
 	if (err == -EPERM)
 		return error_say(error, err,
-			"No privilege to make interfaces for port '%s': the daemon needs "
-			"CAP_NET_ADMIN here and in the container's namespace.",
+			"port %s: no privilege to make interfaces: the daemon needs "
+			"CAP_NET_ADMIN here and in the container's namespace",
 			config->port);
-	return error_say(error, err, "Cannot make the veth pair '%s' - '%s' for port '%s': %s.",
-		v->name, config->inside, config->port, strerror(-err));
+	return error_say(error, err, "port %s: cannot make the veth pair %s - %s: %s", config->port,
+		v->name, config->inside, strerror(-err));
 }
 
 int veth_create(const struct veth_config *config, struct veth *v, char *error)

@@ -54,7 +54,8 @@ static int check_netdev(struct port *port, const struct port_config *c)
 {
 	const struct netdev_facts *f = &((struct af_xdp_port *)port->driver)->netdev;
 	bool veth = strcmp(f->kind, "veth") == 0;
-	char master[IF_NAMESIZE];
+	char other[IF_NAMESIZE];
+	int child;
 
 	if (f->loopback || f->type != ARPHRD_ETHER)
 		return port_fail(port, -EOPNOTSUPP,
@@ -64,7 +65,13 @@ static int check_netdev(struct port *port, const struct port_config *c)
 		return port_fail(port, -EBUSY,
 			"port %s: netdev %s belongs to %s: take it out first (ip link set dev %s "
 			"nomaster)",
-			port->name, c->netdev, netdev_name(f->master, master), c->netdev);
+			port->name, c->netdev, netdev_name(f->master, other), c->netdev);
+	child = netdev_find_child(f->ifindex);
+	if (child)
+		return port_fail(port, -EBUSY,
+			"port %s: %s lives on the frames of netdev %s, which a port takes all: "
+			"remove it first (ip link del %s), or attach the port to another netdev",
+			port->name, netdev_name(child, other), c->netdev, other);
 	if (veth && c->generic_xdp)
 		return port_fail(port, -EOPNOTSUPP,
 			"port %s: generic XDP on veth %s would lose VLAN tags and break TCP: leave "
@@ -189,6 +196,8 @@ static int open_sockets(struct port *port, const struct port_config *c)
 
 static int attach_failed(struct port *port, const struct port_config *c, int err)
 {
+	const struct af_xdp_port *a = port->driver;
+
 	switch (err) {
 	case -EPERM:
 	case -EACCES:
@@ -197,9 +206,9 @@ static int attach_failed(struct port *port, const struct port_config *c, int err
 	case -EEXIST:
 		return port_fail(port, -EBUSY,
 			"port %s: another XDP program is attached to netdev %s: detach it first "
-			"(ip "
-			"link set dev %s xdp off, or stop the program that holds it)",
-			port->name, c->netdev, c->netdev);
+			"(ip link set dev %s %s off, or stop the program that holds it)",
+			port->name, c->netdev, c->netdev,
+			a->netdev.xdp_is_skb ? "xdpgeneric" : "xdp");
 	case -ENOSPC:
 		return port_fail(port, err,
 			"port %s: the peer of netdev %s has more transmit queues than it has "

@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,6 +24,14 @@ static void read_link_info(const struct nlattr *info, struct netdev_facts *f)
 
 	mnl_attr_for_each_nested(a, info) if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
 		snprintf(f->kind, sizeof(f->kind), "%s", mnl_attr_get_str(a));
+}
+
+static void read_xdp(const struct nlattr *xdp, struct netdev_facts *f)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, xdp) if (mnl_attr_get_type(a) == IFLA_XDP_ATTACHED)
+		f->xdp_is_skb = mnl_attr_get_u8(a) == XDP_ATTACHED_SKB;
 }
 
 static int read_link(const struct nlmsghdr *h, void *arg)
@@ -50,6 +59,9 @@ static int read_link(const struct nlmsghdr *h, void *arg)
 		case IFLA_LINKINFO:
 			read_link_info(a, f);
 			break;
+		case IFLA_XDP:
+			read_xdp(a, f);
+			break;
 		default:
 			break;
 		}
@@ -76,6 +88,72 @@ static int ask_link(struct mnl_socket *s, const char *name, struct netdev_facts 
 	if (n < 0 || mnl_cb_run(buf, (size_t)n, 0, 0, read_link, out) < 0)
 		return -errno;
 	return 0;
+}
+
+struct child_search {
+	int parent;
+	int found;
+};
+
+static int look_for_child(const struct nlmsghdr *h, void *arg)
+{
+	static const char *const kinds[] = {"macvlan", "macvtap", "ipvlan", "ipvtap"};
+	const struct ifinfomsg *link = mnl_nlmsg_get_payload(h);
+	struct child_search *search = arg;
+	struct netdev_facts f = {0};
+	bool is_elsewhere = false;
+	const struct nlattr *a;
+	int parent = 0;
+
+	mnl_attr_for_each(a, h, sizeof(*link))
+	{
+		switch (mnl_attr_get_type(a)) {
+		case IFLA_LINK:
+			parent = (int)mnl_attr_get_u32(a);
+			break;
+		case IFLA_LINK_NETNSID:
+			is_elsewhere = true;
+			break;
+		case IFLA_LINKINFO:
+			read_link_info(a, &f);
+			break;
+		default:
+			break;
+		}
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (parent == search->parent && !is_elsewhere && !strcmp(f.kind, kinds[i]))
+			search->found = link->ifi_index;
+	return MNL_CB_OK;
+}
+
+int netdev_find_child(int ifindex)
+{
+	struct child_search search = {.parent = ifindex};
+	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	char buf[REPLY_SIZE];
+	struct nlmsghdr *h;
+	struct ifinfomsg *link;
+	ssize_t n;
+	int more = -1;
+
+	if (!s)
+		return 0;
+	h = mnl_nlmsg_put_header(buf);
+	h->nlmsg_type = RTM_GETLINK;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	link = mnl_nlmsg_put_extra_header(h, sizeof(*link));
+	link->ifi_family = AF_UNSPEC;
+	mnl_attr_put_u32(h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	if (mnl_socket_sendto(s, h, h->nlmsg_len) > 0) {
+		do {
+			n = mnl_socket_recvfrom(s, buf, sizeof(buf));
+			more = n < 0 ? -1
+				     : mnl_cb_run(buf, (size_t)n, 0, 0, look_for_child, &search);
+		} while (more > 0);
+	}
+	mnl_socket_close(s);
+	return search.found;
 }
 
 // Drivers that cannot tell have one.

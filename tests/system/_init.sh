@@ -129,9 +129,12 @@ on() {
 
 # spawn COMMAND...: in the background, ended at exit; the pid is in $spawned. Output: $GT_TMP/log.PID
 spawn() {
-	"$@" </dev/null >"$GT_TMP/spawn" 2>&1 &
+	local log
+	exec {log}>"$GT_TMP/spawn" # here, not in the child: it may be slower than the next line
+	"$@" </dev/null >&"$log" 2>&1 &
 	spawned=$!
-	mv "$GT_TMP/spawn" "$GT_TMP/log.$spawned" 2>/dev/null || true
+	exec {log}>&-
+	mv "$GT_TMP/spawn" "$GT_TMP/log.$spawned"
 	gt_pids+=("$spawned")
 }
 
@@ -168,6 +171,7 @@ gt_cleanup() {
 	trap '' INT TERM HUP
 	if [ "$gt_failed" -gt 0 ] && [ -s "$GT_TMP/garudad.log" ]; then
 		echo "--- end of garudad's log"
+		grep -A 20 -m 1 'ERROR: .*Sanitizer\|runtime error' "$GT_TMP/garudad.log"
 		tail -n 20 "$GT_TMP/garudad.log"
 	fi
 	if [ "${GT_KEEP:-0}" = 1 ] && [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then

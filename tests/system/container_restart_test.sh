@@ -7,6 +7,7 @@
 #	a (stock veth)   t (TAP)   l (veth leg)   n (stock veth, its other end in --netns nsw)
 #	      |             |           |          |
 #	     [ -------------------- garudad ------------------ ]
+# asan: yes
 source "$(dirname "$0")/_init.sh"
 
 dut_start
@@ -41,6 +42,10 @@ done
 
 reaches() {
 	on "$1" ping -c 1 -W 1 "$2"
+}
+
+address() {
+	[ "$1" = t ] && echo 10.0.0.2 || echo 10.0.0.3
 }
 
 # fdb_of PORT: what was learned behind it.
@@ -84,7 +89,7 @@ for round in 1 2 3; do
 	for host in t l; do
 		restart $host
 		check "round $round: $host gets its eth0 again" wait_for 5 has_eth0 $host
-		ip -n "$GT_PREFIX-$host" addr add 10.0.0.$([ $host = t ] && echo 2 || echo 3)/24 dev eth0
+		ip -n "$GT_PREFIX-$host" addr add "$(address $host)/24" dev eth0
 	done
 	check "round $round: a reaches t" wait_for 3 reaches a 10.0.0.2
 	check "round $round: a reaches l" wait_for 3 reaches a 10.0.0.3
@@ -103,8 +108,8 @@ done
 for host in t l; do
 	ip netns add "$GT_PREFIX-$host"
 	check "back: port $host is up" wait_for 5 port_is_up $host
-	ip -n "$GT_PREFIX-$host" addr add 10.0.0.$([ $host = t ] && echo 2 || echo 3)/24 dev eth0
-	check "back: a reaches $host" wait_for 3 reaches a 10.0.0.$([ $host = t ] && echo 2 || echo 3)
+	ip -n "$GT_PREFIX-$host" addr add "$(address $host)/24" dev eth0
+	check "back: a reaches $host" wait_for 3 reaches a "$(address $host)"
 done
 
 # The leg's device deleted inside the container, which lives on: it is made again.
@@ -112,8 +117,8 @@ for host in t l; do
 	ip -n "$GT_PREFIX-$host" link del eth0
 	check "deleted inside: $host gets its eth0 again" wait_for 5 has_eth0 $host
 	check "deleted inside: port $host is up" wait_for 5 port_is_up $host
-	ip -n "$GT_PREFIX-$host" addr add 10.0.0.$([ $host = t ] && echo 2 || echo 3)/24 dev eth0
-	check "deleted inside: a reaches $host" wait_for 3 reaches a 10.0.0.$([ $host = t ] && echo 2 || echo 3)
+	ip -n "$GT_PREFIX-$host" addr add "$(address $host)/24" dev eth0
+	check "deleted inside: a reaches $host" wait_for 3 reaches a "$(address $host)"
 done
 
 # The namespace of a --netns port deleted and made again.

@@ -9,6 +9,7 @@
 #
 # A TCP connection between a and c lives through the crash. A TAP is gone with its daemon: b gets
 # a new one, whose address the test sets again, as what runs the container would.
+# asan: yes
 source "$(dirname "$0")/_init.sh"
 
 GT_CONFIG=$GT_TMP/config.json

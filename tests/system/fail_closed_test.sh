@@ -12,6 +12,7 @@
 # The hosts a and c send to addresses of the host, to what the host would forward to, to
 # multicast and broadcast, all the time: while garudad runs, stands still, is killed,
 # starts again and stops. Counted is what the host's IP, IPv6 and ARP took in.
+# asan: yes
 source "$(dirname "$0")/_init.sh"
 
 GT_CONFIG=$GT_TMP/config.json

@@ -47,7 +47,9 @@ calls() {
 	local took
 	took=$("$GT_TOP/tests/system/stalled_calls.py" "$GT_SOCKET" "$GT_PREFIX-new" v-newer x y z)
 	echo "      $1: milliseconds $took"
-	check_json "$1: control answers within 100 ms" "$took" '[.[]] | max < 100'
+	check_json "$1: control answers within 100 ms" "$took" '[del(.["port.add"])[]] | max < 100'
+	# This is the kernel's time, 25 ms for a veth, and that of whatever else the machine does.
+	check_json "$1: port.add does too, on an idle machine" "$took" '.["port.add"] < 300'
 }
 
 leg_there() {
