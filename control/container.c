@@ -94,8 +94,7 @@ int container_create(struct container **out, const struct container_config *conf
 	snprintf(c->port, sizeof(c->port), "%s", config->port);
 	snprintf(c->instance, sizeof(c->instance), "%s", config->instance ? config->instance : "");
 	c->is_veth = config->veth;
-	c->mac = mac_is_zero(config->mac) ? container_default_mac(c->port, "inside") : config->mac;
-	c->mtu = config->mtu ? config->mtu : 1500;
+	container_set(c, config->mac, config->mtu);
 	c->state = config->state;
 	c->changed = config->changed;
 	c->arg = config->arg;
@@ -109,6 +108,12 @@ int container_create(struct container **out, const struct container_config *conf
 fail:
 	mem_free(c);
 	return err;
+}
+
+void container_set(struct container *c, struct mac mac, uint32_t mtu)
+{
+	c->mac = mac_is_zero(mac) ? container_default_mac(c->port, "inside") : mac;
+	c->mtu = mtu ? mtu : 1500;
 }
 
 void container_destroy(struct container *c)

@@ -61,6 +61,9 @@ int container_parse(const char *text, struct container_spec *out, char *error);
 int container_create(struct container **out, const struct container_config *, char *error);
 void container_destroy(struct container *); // detaches; NULL is fine
 
+// The inside end's MAC and the MTU from the next attachment on; as in the config.
+void container_set(struct container *, struct mac mac, uint32_t mtu);
+
 // Forgets the container but leaves its veth pair, and the note of it, to the next daemon.
 void container_leave(struct container *);
 
