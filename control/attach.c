@@ -186,6 +186,7 @@ static int try_open(struct attachment *a, char *error)
 {
 	struct control *c = a->control;
 	struct model_port *p = a->owner;
+	bool had_leg = a->leg && container_attached(a->leg);
 	int err = check_presence(a, error);
 
 	if (!err && a->leg)
@@ -217,7 +218,8 @@ close:
 forget:
 	forget_guard(a);
 detach:
-	if (a->leg)
+	// A container keeps its interface while only we are in trouble.
+	if (a->leg && (!had_leg || is_absence(err)))
 		container_detach(a->leg);
 	return err;
 }

@@ -138,6 +138,11 @@ bool container_present(const struct container *c)
 	return netns_watch_get(c->watch) != NULL;
 }
 
+bool container_attached(const struct container *c)
+{
+	return c->attached;
+}
+
 // The namespace to work in, or -errno with the sentence that says why there is none.
 static int find_namespace(const struct container *c, const struct netns **out, char *error)
 {

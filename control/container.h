@@ -68,6 +68,7 @@ void container_set(struct container *, struct mac mac, uint32_t mtu);
 void container_leave(struct container *);
 
 bool container_present(const struct container *); // the namespace is there
+bool container_attached(const struct container *);
 
 // Makes or adopts the leg, or (TAP) checks that it can be made. Attached already: 0. On failure
 // nothing is left: -ENOENT (no namespace), -EEXIST (the name is taken inside), -EINVAL ...

@@ -129,9 +129,11 @@ on() {
 
 # spawn COMMAND...: in the background, ended at exit; the pid is in $spawned. Output: $GT_TMP/log.PID
 spawn() {
-	"$@" </dev/null >"$GT_TMP/spawn" 2>&1 &
+	local log
+	log=$(mktemp "$GT_TMP/spawn.XXXXXX") # there before the process opens it, under either name
+	"$@" </dev/null >"$log" 2>&1 &
 	spawned=$!
-	mv "$GT_TMP/spawn" "$GT_TMP/log.$spawned" 2>/dev/null || true
+	ln -f "$log" "$GT_TMP/log.$spawned"
 	gt_pids+=("$spawned")
 }
 

@@ -20,7 +20,7 @@ bulk() {
 	nsenter --net="/run/netns/$GT_PREFIX-$server" iperf3 -s -1 -B "$address" </dev/null >/dev/null 2>&1 &
 	pid=$!
 	wait_for 10 port_listens "$server" 5201 || status=1
-	[ $status -ne 0 ] || on "$client" timeout 60 iperf3 -c "$address" --json "$@" || status=1
+	[ $status -ne 0 ] || on "$client" timeout 20 iperf3 -c "$address" --json "$@" || status=1
 	[ $status -eq 0 ] || kill "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null || true
 	return $status
@@ -165,7 +165,12 @@ datagrams_check() {
 	pid=$!
 	wait_for 10 grep -q listening "$log"
 	on "$from" "$GT_TOP/tests/system/datagrams.py" send "$address" 6000 --number "$number" "$@" >>"$log" 2>&1
-	if wait "$pid"; then pass "$text"; else fail "$text: $(grep -v listening "$log")"; fi
+	if wait "$pid"; then
+		pass "$text"
+	else
+		fail "$text: $(grep -v listening "$log") $(g stats show --json | jq -c .drops)" \
+			"$(on "$to" nstat -as UdpRcvbufErrors Udp6RcvbufErrors | tail -n +2 | tr -s " \n" " ")"
+	fi
 }
 
 # datagrams_any, with the same arguments but TEXT: succeeds if any arrived within half a second.
