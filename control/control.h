@@ -30,8 +30,8 @@ struct control {
 	// By worker: counters of ports that were removed, so that totals stay conserved.
 	struct port_counters removed[WORKERS_MAX];
 	struct port_stats removed_losses; // and what the kernel lost of theirs
-	uint64_t started_at;     // ns
-	const char *config_path; // NULL = none
+	uint64_t started_at;              // ns
+	const char *config_path;          // NULL = none
 	// The configuration file is being carried out: a port that cannot be opened now
 	// is kept and tried again, where port.add would refuse.
 	bool is_loading;

@@ -39,8 +39,8 @@ int dataplane_create(struct dataplane **out, const struct dataplane_config *c)
 	dp->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	err = dp->event_fd < 0 ? -errno : 0;
 	if (!err)
-		err = packet_pool_create_without(&dp->pool,
-			c->n_frames ? c->n_frames : DEFAULT_FRAMES, c->without_memory);
+		err = packet_pool_create_without(
+			&dp->pool, c->n_frames ? c->n_frames : DEFAULT_FRAMES, c->without_memory);
 	if (!err) {
 		dp->published = snapshot_new(0, n_workers);
 		err = dp->published ? 0 : -ENOMEM;

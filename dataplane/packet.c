@@ -82,7 +82,7 @@ static uint8_t *map_region(uint64_t size, unsigned without, enum pool_memory *me
 		munmap(p, (size_t)(aligned - (uint8_t *)p));
 	munmap(aligned + size, (size_t)((uint8_t *)p + HUGE_PAGE - aligned));
 	*memory = !madvise(aligned, size, thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) && thp ? POOL_THP
-										       : POOL_4K;
+											: POOL_4K;
 	return aligned;
 }
 

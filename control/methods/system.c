@@ -27,8 +27,8 @@ static void fill_memory(const struct control *c, struct rpc_memory *out)
 }
 
 // Reserved pages may be there, but not enough of them.
-static bool is_used(enum probe_feature feature, const struct probe_result *r,
-	enum rpc_memory_kind memory)
+static bool is_used(
+	enum probe_feature feature, const struct probe_result *r, enum rpc_memory_kind memory)
 {
 	if (feature == PROBE_HUGETLB)
 		return memory == RPC_MEMORY_KIND_HUGETLB;

@@ -385,8 +385,8 @@ static int af_xdp_read_stats(const struct port *port, struct port_stats *out)
 	}
 	// Queues that somebody gave the netdev since.
 	for (unsigned i = 0; i < ADMIT_QUEUES_MAX; i++)
-		out->kernel_no_socket += __atomic_load_n(
-			&admit_watch(a->admit, i)->unserved, __ATOMIC_RELAXED);
+		out->kernel_no_socket +=
+			__atomic_load_n(&admit_watch(a->admit, i)->unserved, __ATOMIC_RELAXED);
 	return 0;
 }
 

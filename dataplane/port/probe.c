@@ -59,7 +59,8 @@ static struct probe_result results[PROBE_N] = {
 	[PROBE_THP] = {.name = "thp",
 		.lost = "without reserved huge pages the frame memory has pages of 4 KiB: more "
 			"TLB misses.",
-		.remedy = "Allow them: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled."},
+		.remedy =
+			"Allow them: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled."},
 };
 
 static bool register_umem(void *memory, uint32_t flags)

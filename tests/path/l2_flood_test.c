@@ -109,10 +109,10 @@ static void each_class_has_its_limit(void **state)
 {
 	static const enum drop_reason reasons[N_BUM] = {
 		DROP_l2_storm_broadcast, DROP_l2_storm_unknown, DROP_l2_storm_multicast};
-	const struct frame frames[N_BUM] = {
-		frame_of(MAC_BROADCAST, 1, UNTAGGED, 64), frame_of(7, 1, UNTAGGED, 64), multicast(1)};
+	const struct frame frames[N_BUM] = {frame_of(MAC_BROADCAST, 1, UNTAGGED, 64),
+		frame_of(7, 1, UNTAGGED, 64), multicast(1)};
 
-	for (unsigned class = 0; class < N_BUM; class++) {
+	for (unsigned class = 0; class < N_BUM; class ++) {
 		struct port_setup setup[2] = {{0}};
 		struct net net;
 

@@ -25,7 +25,9 @@ for i in {1..60}; do
 done
 check "a reaches b" on a ping -c 1 -W 2 10.0.0.2
 "$clients" parameters "$GT_SOCKET"
-before_rss=$(rss) before_fds=$(fds)
+before_rss=$(rss)
+# shellcheck disable=SC2034 # read by eval
+before_fds=$(fds)
 
 spawn_on a ping -q -i 0.005 -W 1 10.0.0.2
 ping=$spawned
@@ -48,6 +50,6 @@ check "$n calls, $late of them later than 100 ms, the slowest in $slowest ms" \
 	test "$n" -ge 50 -a "$late" -le $((n / 50)) -a "$slowest" -lt 1000
 stop $ping INT
 check "traffic went on: $(grep loss "$GT_TMP/log.$ping")" grep -q ' 0% packet loss' "$GT_TMP/log.$ping"
-check "descriptors come back" wait_for 15 eval '[ $(fds) -le $before_fds ]'
+check "descriptors come back" wait_for 15 eval '[ "$(fds)" -le "$before_fds" ]'
 check_json "nothing was half-added" "$(g port list --json)" '[.ports[].name] | length == 62'
 finish
