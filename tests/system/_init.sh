@@ -403,13 +403,12 @@ frames_verdict() {
 # step is "HOST FRAME", or "sleep S". Prints a line per frame sent: the hosts that got it in order
 # of their names, one as often as it got it, or "-".
 frames_play() {
-	local hosts=$1 step script
+	local hosts=$1 script
 	shift
-	script=$(for step; do
-		jq -nc --arg s "$step" '$s | capture("^(?<from>[^ ]+) (?<frame>.*)") |
-			if .from == "sleep" then {sleep: (.frame | tonumber)} else . end'
-	done | jq -sc --arg h "$hosts" --arg p "$GT_PREFIX" '{settle: 0.3, steps: .,
-		hosts: ($h | split(",") | map({(.): {netns: "\($p)-\(.)", dev: "eth0"}}) | add)}')
+	script=$(printf '%s\n' "$@" | jq -Rnc --arg h "$hosts" --arg p "$GT_PREFIX" '{settle: 0.3,
+		hosts: ($h | split(",") | map({(.): {netns: "\($p)-\(.)", dev: "eth0"}}) | add),
+		steps: [inputs | capture("^(?<from>[^ ]+) (?<frame>.*)") |
+			if .from == "sleep" then {sleep: (.frame | tonumber)} else . end]}')
 	"$GT_FRAMES" play - <<<"$script" | jq -r --argjson s "$script" '[$s.steps, .received] | transpose[] |
 		select(.[0].frame) | .[1] | map(.host) | sort | if . == [] then "-" else join(" ") end'
 }
