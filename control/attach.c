@@ -30,7 +30,7 @@ struct attachment {
 	bool has_guard;      // noted in the crash record
 	bool inherits_guard; // one that a killed daemon noted: it stands also while not open
 	bool is_closing;
-	int absence; // what it was taken out of service for, until something else is the matter
+	int absence;    // what it was taken out of service for, until something else is the matter
 	bool keeps_leg; // closing only to be opened again: the container keeps its interface
 	struct publish_leaving leaving;
 	struct attachment *next; // of those closing
