@@ -15,7 +15,7 @@ done
 for pair in a:2 a:3 c:1 c:4; do
 	for size in 1828 3800 4000 5900 8972; do
 		check "${pair%:*} to 10.0.0.${pair#*:}, $size bytes in one piece" \
-			on "${pair%:*}" ping -q -c 2 -i 0.2 -W 1 -M do -s $size "10.0.0.${pair#*:}"
+			on "${pair%:*}" ping -q -c 2 -i 0.2 -W 1 -M "do" -s $size "10.0.0.${pair#*:}"
 	done
 done
 finish
