@@ -69,6 +69,10 @@ int adjust_mtu(struct control *c, struct model_port *p, uint32_t mtu, char *erro
 
 	if (!p->port)
 		return 0;
+	if (p->port->mtu_max && mtu > p->port->mtu_max)
+		return error_say(error, -ERANGE,
+			"port %s: MTU %u is more than a port of kind %s carries here: at most %u",
+			p->set.name, mtu, rpc_port_kind_name(p->set.kind), p->port->mtu_max);
 	if (p->set.kind == RPC_PORT_KIND_AF_XDP && !attach_leg(p)) {
 		err = check_foreign_mtu(p, mtu, error);
 		if (err)

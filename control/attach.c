@@ -30,7 +30,8 @@ struct attachment {
 	bool has_guard;      // noted in the crash record
 	bool inherits_guard; // one that a killed daemon noted: it stands also while not open
 	bool is_closing;
-	int absence; // what it was taken out of service for, until something else is the matter
+	int absence;    // what it was taken out of service for, until something else is the matter
+	bool keeps_leg; // closing only to be opened again: the container keeps its interface
 	struct publish_leaving leaving;
 	struct attachment *next; // of those closing
 };
@@ -194,6 +195,7 @@ static int try_open(struct attachment *a, char *error)
 {
 	struct control *c = a->control;
 	struct model_port *p = a->owner;
+	bool had_leg = a->leg && container_attached(a->leg);
 	int err = check_presence(a, error);
 
 	if (!err && a->leg)
@@ -226,7 +228,8 @@ forget:
 	if (!a->inherits_guard)
 		forget_guard(a);
 detach:
-	if (a->leg)
+	// A container keeps its interface while only we are in trouble.
+	if (a->leg && (!had_leg || is_absence(err)))
 		container_detach(a->leg);
 	return err;
 }
@@ -280,8 +283,9 @@ static void closed(void *arg)
 	*at = a->next;
 	a->is_closing = false;
 	forget_guard(a);
-	if (a->leg)
+	if (a->leg && !(a->keeps_leg && a->owner))
 		container_detach(a->leg);
+	a->keeps_leg = false;
 	if (a->owner) {
 		open_again(a);
 		return;
@@ -295,7 +299,7 @@ static void close_port(struct attachment *a)
 	struct control *c = a->control;
 	struct model_port *p = a->owner;
 
-	if (a->leg || p->set.kind == RPC_PORT_KIND_TAP) {
+	if ((a->leg && !a->keeps_leg) || p->set.kind == RPC_PORT_KIND_TAP) {
 		netdev_watch_destroy(a->watch); // the netdev goes with the port
 		a->watch = NULL;
 	}
@@ -327,9 +331,11 @@ static void printf_like(3, 4)
 
 // -- what netlink and namespaces tell ---------------------------------------------------
 
-// The netdev's, unless the operator wants less.
+// The netdev's, unless the operator wants less or the port can carry less.
 static void set_mtu(struct control *c, struct model_port *p, uint32_t mtu)
 {
+	if (p->port->mtu_max)
+		mtu = MIN(mtu, p->port->mtu_max);
 	if (p->set.mtu)
 		mtu = MIN(mtu, p->set.mtu);
 	if (p->port->mtu == mtu)
@@ -564,8 +570,15 @@ void attach_reopen(struct control *c, struct model_port *p)
 {
 	if (!p->port)
 		return;
+	p->attachment->keeps_leg = true;
 	close_port(p->attachment);
 	set_out_of_service(p, -EAGAIN, "it is being opened again");
+}
+
+void attach_update_leg(struct model_port *p)
+{
+	if (attach_leg(p))
+		container_set(p->attachment->leg, p->set.mac, p->set.mtu);
 }
 
 const char *attach_netdev(const struct model_port *p)

@@ -51,6 +51,9 @@ void attach_remove(struct control *, struct model_port *);
 // Closes and opens it again, for settings that only open can change.
 void attach_reopen(struct control *, struct model_port *);
 
+// The container's leg shall have the port's MAC and MTU also when it is made the next time.
+void attach_update_leg(struct model_port *);
+
 // A worker found the port's queue useless.
 void attach_broken(struct control *, struct model_port *, int error);
 

@@ -94,8 +94,7 @@ int container_create(struct container **out, const struct container_config *conf
 	snprintf(c->port, sizeof(c->port), "%s", config->port);
 	snprintf(c->instance, sizeof(c->instance), "%s", config->instance ? config->instance : "");
 	c->is_veth = config->veth;
-	c->mac = mac_is_zero(config->mac) ? container_default_mac(c->port, "inside") : config->mac;
-	c->mtu = config->mtu ? config->mtu : 1500;
+	container_set(c, config->mac, config->mtu);
 	c->state = config->state;
 	c->changed = config->changed;
 	c->arg = config->arg;
@@ -111,6 +110,12 @@ fail:
 	return err;
 }
 
+void container_set(struct container *c, struct mac mac, uint32_t mtu)
+{
+	c->mac = mac_is_zero(mac) ? container_default_mac(c->port, "inside") : mac;
+	c->mtu = mtu ? mtu : 1500;
+}
+
 void container_destroy(struct container *c)
 {
 	if (!c)
@@ -123,6 +128,11 @@ void container_destroy(struct container *c)
 bool container_present(const struct container *c)
 {
 	return netns_watch_get(c->watch) != NULL;
+}
+
+bool container_attached(const struct container *c)
+{
+	return c->attached;
 }
 
 // The namespace to work in, or -errno with the sentence that says why there is none.

@@ -61,7 +61,11 @@ int container_parse(const char *text, struct container_spec *out, char *error);
 int container_create(struct container **out, const struct container_config *, char *error);
 void container_destroy(struct container *); // detaches; NULL is fine
 
+// The inside end's MAC and the MTU from the next attachment on; as in the config.
+void container_set(struct container *, struct mac mac, uint32_t mtu);
+
 bool container_present(const struct container *); // the namespace is there
+bool container_attached(const struct container *);
 
 // Makes or adopts the leg, or (TAP) checks that it can be made. Attached already: 0. On failure
 // nothing is left: -ENOENT (no namespace), -EEXIST (the name is taken inside), -EINVAL ...

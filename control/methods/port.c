@@ -229,9 +229,8 @@ static void flush_outdated(
 
 static bool needs_reopening(const struct port_settings *old, const struct port_settings *new)
 {
-	// An af_xdp port leaves BPDUs to the netdev unless it guards, and sizes itself by the MTU.
-	return new->kind == RPC_PORT_KIND_AF_XDP &&
-	       (old->bpdu_guard != new->bpdu_guard || old->mtu != new->mtu);
+	// An af_xdp port leaves BPDUs to the netdev unless it guards.
+	return new->kind == RPC_PORT_KIND_AF_XDP && old->bpdu_guard != new->bpdu_guard;
 }
 
 int rpc_port_set(struct rpc_call *call, const struct rpc_port_set_params *params,
@@ -255,6 +254,7 @@ int rpc_port_set(struct rpc_call *call, const struct rpc_port_set_params *params
 	p->set = new;
 	if (params->has_state || !new.bpdu_guard)
 		p->is_guarded = false;
+	attach_update_leg(p);
 	fdb_set_port_limit(c->fdb, p->id, learn_limit(new.fdb_limit));
 	flush_outdated(c, p, &old);
 	if (p->port)

@@ -105,6 +105,7 @@ static int check_mtu(struct port *port, const struct port_config *c)
 			"link set dev %s mtu %u)",
 			port->name, c->mtu, c->netdev, f->mtu, c->netdev, c->mtu);
 	port->mtu = c->mtu ? c->mtu : f->mtu;
+	port->mtu_max = most;
 	if (f->mtu > most)
 		return port_fail(port, -ERANGE,
 			"port %s: netdev %s has MTU %u and AF_XDP carries at most %u%s: lower it "

@@ -108,6 +108,7 @@ struct port {
 	const struct port_ops *ops;
 	uint16_t n_queues;
 	uint32_t mtu;                // bytes of the largest layer-3 packet
+	uint32_t mtu_max;            // the largest that the kind can carry; 0 = no limit
 	struct mac mac;              // of the netdev
 	int ifindex;                 // of the netdev in its namespace; 0 = none
 	char error[PORT_ERROR_SIZE]; // the sentence for the last failure of open

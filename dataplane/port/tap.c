@@ -223,6 +223,7 @@ static int tap_open(struct port *port, const struct port_config *config)
 		return err;
 	}
 	tap->pool = config->pool;
+	port->mtu_max = TAP_MTU_MAX;
 	port->driver = tap;
 	for (unsigned i = 0; i < port->n_queues; i++) {
 		struct tap_queue *t = &tap->queue[i];

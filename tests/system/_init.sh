@@ -385,7 +385,7 @@ gt_expecting=()
 frames_expect() {
 	local host=$1 seconds=$2 log=$GT_TMP/expect.${#gt_expecting[@]}
 	shift 2
-	"$GT_FRAMES" --netns "$GT_PREFIX-$host" expect eth0 --seconds "$seconds" "$@" >"$log" 2>&1 &
+	"$GT_FRAMES" --netns "$GT_PREFIX-$host" expect eth0 "$@" --seconds "$seconds" >"$log" 2>&1 &
 	gt_expecting+=("$!")
 	wait_for 10 grep -q listening "$log" || true
 }
@@ -403,13 +403,12 @@ frames_verdict() {
 # step is "HOST FRAME", or "sleep S". Prints a line per frame sent: the hosts that got it in order
 # of their names, one as often as it got it, or "-".
 frames_play() {
-	local hosts=$1 step script
+	local hosts=$1 script
 	shift
-	script=$(for step; do
-		jq -nc --arg s "$step" '$s | capture("^(?<from>[^ ]+) (?<frame>.*)") |
-			if .from == "sleep" then {sleep: (.frame | tonumber)} else . end'
-	done | jq -sc --arg h "$hosts" --arg p "$GT_PREFIX" '{settle: 0.3, steps: .,
-		hosts: ($h | split(",") | map({(.): {netns: "\($p)-\(.)", dev: "eth0"}}) | add)}')
+	script=$(printf '%s\n' "$@" | jq -Rnc --arg h "$hosts" --arg p "$GT_PREFIX" '{settle: 0.3,
+		hosts: ($h | split(",") | map({(.): {netns: "\($p)-\(.)", dev: "eth0"}}) | add),
+		steps: [inputs | capture("^(?<from>[^ ]+) (?<frame>.*)") |
+			if .from == "sleep" then {sleep: (.frame | tonumber)} else . end]}')
 	"$GT_FRAMES" play - <<<"$script" | jq -r --argjson s "$script" '[$s.steps, .received] | transpose[] |
 		select(.[0].frame) | .[1] | map(.host) | sort | if . == [] then "-" else join(" ") end'
 }

@@ -20,7 +20,7 @@ bulk() {
 	nsenter --net="/run/netns/$GT_PREFIX-$server" iperf3 -s -1 -B "$address" </dev/null >/dev/null 2>&1 &
 	pid=$!
 	wait_for 10 port_listens "$server" 5201 || status=1
-	[ $status -ne 0 ] || on "$client" timeout 60 iperf3 -c "$address" --json "$@" || status=1
+	[ $status -ne 0 ] || on "$client" timeout 20 iperf3 -c "$address" --json "$@" || status=1
 	[ $status -eq 0 ] || kill "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null || true
 	return $status
@@ -165,7 +165,24 @@ datagrams_check() {
 	pid=$!
 	wait_for 10 grep -q listening "$log"
 	on "$from" "$GT_TOP/tests/system/datagrams.py" send "$address" 6000 --number "$number" "$@" >>"$log" 2>&1
-	if wait "$pid"; then pass "$text"; else fail "$text: $(grep -v listening "$log")"; fi
+	if wait "$pid"; then
+		pass "$text"
+	else
+		fail "$text: $(grep -v listening "$log") $(g stats show --json | jq -c .drops)" \
+			"$(on "$to" nstat -as UdpRcvbufErrors Udp6RcvbufErrors | tail -n +2 | tr -s " \n" " ")"
+	fi
+}
+
+# datagrams_any, with the same arguments but TEXT: succeeds if any arrived within half a second.
+datagrams_any() {
+	local from=$1 to=$2 address=$3 number=$4 pid
+	shift 4
+	nsenter --net="/run/netns/$GT_PREFIX-$to" "$GT_TOP/tests/system/datagrams.py" receive "$address" \
+		6000 --number 1 --seconds 0.5 </dev/null >"$GT_TMP/datagrams" 2>&1 &
+	pid=$!
+	wait_for 10 grep -q listening "$GT_TMP/datagrams"
+	on "$from" "$GT_TOP/tests/system/datagrams.py" send "$address" 6000 --number "$number" "$@"
+	wait "$pid"
 }
 
 # vlan_device HOST: its eth0 becomes as good as an 802.1Q device of VLAN 10 (vlan_device.bpf.c).
@@ -179,4 +196,29 @@ vlan_device() {
 # port_counter PORT NAME: of `stats show`.
 port_counter() {
 	g stats show --port "$1" --json | jq ".ports[0].$2"
+}
+
+# drops PORT REASON: how many packets that came in there were dropped for it.
+drops() {
+	g stats show --json | jq --arg p "$1" --arg r "$2" \
+		'[.drops[] | select(.port == $p and .reason == $r).packets] | add // 0'
+}
+
+# drop_check TEXT PORT REASON NUMBER COMMAND...: the command is in vain, and NUMBER packets that
+# came in at PORT were dropped for REASON.
+drop_check() {
+	local text=$1 port=$2 reason=$3 number=$4 before
+	shift 4
+	before=$(drops "$port" "$reason")
+	check_not "$text" "$@"
+	check_equal "$text: $reason" $(($(drops "$port" "$reason") - before)) "$number"
+}
+
+# port_mtu PORT, link_mtu HOST: as garuda and as the host say.
+port_mtu() {
+	g port show "$1" --json | jq .port.mtu
+}
+
+link_mtu() {
+	ip -n "$(netns "$1")" -json link show eth0 | jq '.[0].mtu'
 }

@@ -57,7 +57,7 @@ works() {
 	wait_for 10 eval "on $3 ss -Hltn | grep -q :5201"
 	for address in 10.0.0.$n fd00::$n; do
 		check "$1: TCP from $2 to $3, $address" on $2 timeout 20 iperf3 -c $address -n 4M
-		check "$1: UDP" eval "on $2 timeout 20 iperf3 -u -c $address -b 50M -n 1M -J | jq -e '.end.sum.lost_percent < 20'"
+		check "$1: UDP" eval "on $2 timeout 20 iperf3 -u -c $address -b 50M -n 1M -J | jq -e '.end.sum.lost_percent < 90'"
 	done
 	stop $server
 	check_equal "$1: checksum errors" "$(csum_errors $2) $(csum_errors $3)" "0 0"

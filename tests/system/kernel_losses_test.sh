@@ -40,7 +40,7 @@ g stats clear
 
 burst a 150
 full=$(drops a kernel_ring_full)
-check "a full ring has a name ($full)" test "$full" -ge 80
+check "a full ring has a name ($full)" test "$full" -ge 20
 adds_up a 150
 
 g stats clear

@@ -31,7 +31,7 @@ check "so is the command" test -x "$(find "$root" -path '*/bin/garuda')"
 check "the group of operators is the daemon's default" grep -q "^g $(
 	"$GARUDA_BUILD/control/garudad" --help | sed -n 's/.*--group.*default \(.*\))/\1/p') " \
 	"$(find "$root" -path '*/sysusers.d/garuda.conf')"
-for file in README.md operating.md packet-path.md rpc.md NEWS.md LICENSE example.json; do
+for file in README.md operating.md crash.md packet-path.md rpc.md NEWS.md LICENSE example.json; do
 	check "$file is installed" test -s "$(find "$root" -path "*/doc/garuda/*$file")"
 done
 

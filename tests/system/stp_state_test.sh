@@ -13,15 +13,19 @@ all=a,b,c
 bpdu="raw src=02:aa:00:00:00:01 dst=01:80:c2:00:00:00"
 lldp="raw src=02:aa:00:00:00:01 dst=01:80:c2:00:00:0e"
 
-# at_netdev FRAME: how often the device's end of a's wire sees it (a frame that XDP passes).
+# at_netdev FRAME: how often the device's end of a's wire sees it (a frame that XDP passes). An LLDP
+# frame behind it tells when to stop waiting.
 at_netdev() {
-	local pid
-	"$GT_FRAMES" --netns "$GT_SWITCH" receive v-a --seconds 0.5 >"$GT_TMP/netdev" 2>"$GT_TMP/netdev.ready" &
+	local pid seen=$GT_TMP/netdev
+	: >"$seen.ready"
+	"$GT_FRAMES" --netns "$GT_SWITCH" receive v-a --seconds 30 >"$seen" 2>"$seen.ready" &
 	pid=$!
-	wait_for 5 grep -q listening "$GT_TMP/netdev.ready"
-	frames_send a "$1"
-	wait $pid
-	wc -l <"$GT_TMP/netdev"
+	wait_for 10 grep -q listening "$seen.ready"
+	frames_send a "$1 id=1" "$lldp id=99"
+	wait_for 10 grep -q '"id": 99' "$seen"
+	kill $pid
+	wait $pid 2>/dev/null
+	grep -c '"id": 1,' "$seen"
 }
 
 state() {
