@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "control/container.h"
 #include "control/control.h"
+#include "control/guard_note.h"
 #include "control/privilege.h"
 
 #define RETRY_AT_ONCE  8  // ports per retry
@@ -27,8 +28,7 @@ struct attachment {
 	struct container *leg;
 	struct netns_watch *namespace;
 	struct netdev_watch *watch;
-	bool has_guard;      // noted in the crash record
-	bool inherits_guard; // one that a killed daemon noted: it stands also while not open
+	struct guard_note guard;
 	bool is_closing;
 	int absence;    // what it was taken out of service for, until something else is the matter
 	bool keeps_leg; // closing only to be opened again: the container keeps its interface
@@ -49,45 +49,16 @@ static bool is_absence(int err)
 
 // -- the crash record -------------------------------------------------------------
 
-static struct state_entry guard_entry(const struct attachment *a)
+static int note_guard(struct attachment *a, char *error)
 {
 	struct state_entry e = {.kind = STATE_GUARD};
 
-	snprintf(e.port, sizeof(e.port), "%s", a->owner ? a->owner->set.name : "");
-	snprintf(e.netns, sizeof(e.netns), "%s", a->leg ? "" : a->netns); // a leg's end is here
-	snprintf(e.ifname, sizeof(e.ifname), "%s", a->netdev);
-	return e;
-}
-
-static int note_guard(struct attachment *a, char *error)
-{
-	struct state_entry e = guard_entry(a);
-	int err;
-
 	if (a->owner->set.kind != RPC_PORT_KIND_AF_XDP || !a->control->attach.state)
 		return 0;
-	a->inherits_guard |= !a->has_guard && state_has(a->control->attach.state, &e);
-	err = state_add(a->control->attach.state, &e, error);
-	a->has_guard |= !err;
-	return err;
-}
-
-static void forget_guard(struct attachment *a)
-{
-	struct state_entry e = guard_entry(a);
-
-	if (a->has_guard)
-		state_remove(a->control->attach.state, &e);
-	a->has_guard = a->inherits_guard = false;
-}
-
-// A port that never opened leaves the guard of its crashed predecessor in place, until it goes.
-static void undo_inherited_guard(struct attachment *a)
-{
-	struct state_entry e = guard_entry(a);
-
-	if (a->has_guard && !attach_undo_guard(&e))
-		forget_guard(a);
+	snprintf(e.port, sizeof(e.port), "%s", a->owner->set.name);
+	snprintf(e.netns, sizeof(e.netns), "%s", a->leg ? "" : a->netns); // a leg's end is here
+	snprintf(e.ifname, sizeof(e.ifname), "%s", a->netdev);
+	return guard_note_take(&a->guard, a->control->attach.state, &e, error);
 }
 
 // -- link ---------------------------------------------------------------------------
@@ -225,8 +196,7 @@ close:
 	port_close(p->port); // no snapshot had it
 	p->port = NULL;
 forget:
-	if (!a->inherits_guard)
-		forget_guard(a);
+	guard_note_not_open(&a->guard, a->control->attach.state);
 detach:
 	// A container keeps its interface while only we are in trouble.
 	if (a->leg && (!had_leg || is_absence(err)))
@@ -257,7 +227,7 @@ static void destroy(struct attachment *a)
 {
 	if (!a)
 		return;
-	undo_inherited_guard(a);
+	guard_note_undo(&a->guard, a->control->attach.state);
 	netdev_watch_destroy(a->watch);
 	netns_watch_destroy(a->namespace);
 	container_destroy(a->leg);
@@ -282,7 +252,7 @@ static void closed(void *arg)
 		at = &(*at)->next;
 	*at = a->next;
 	a->is_closing = false;
-	forget_guard(a);
+	guard_note_drop(&a->guard, a->control->attach.state);
 	if (a->leg && !(a->keeps_leg && a->owner))
 		container_detach(a->leg);
 	a->keeps_leg = false;

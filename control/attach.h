@@ -71,4 +71,3 @@ bool attach_is_idle(const struct control *); // nothing is being closed
 // What a killed daemon left on the machine and the configuration did not claim: undone.
 void attach_undo_leftovers(struct control *);
 bool attach_has_leftovers(const struct control *);
-int attach_undo_guard(const struct state_entry *); // 0 also when it is gone already

@@ -8,7 +8,7 @@
 #include "control/attach.h"
 #include "control/container.h"
 #include "control/control.h"
-#include "dataplane/port/guard.h"
+#include "control/guard_note.h"
 
 static void namespaces_ready(struct loop_io *io, uint32_t what)
 {
@@ -65,27 +65,11 @@ void attach_fini(struct attach *at)
 	state_close(at->state);
 }
 
-int attach_undo_guard(const struct state_entry *e)
-{
-	struct netns ns;
-	struct netdev dev;
-	int err = netns_open(e->netns, &ns, NULL);
-
-	if (err == -ENOENT || err == -ESRCH)
-		return 0; // gone with its namespace
-	if (err)
-		return err;
-	err = netdev_query(ns.fd, e->ifname, &dev);
-	if (!err)
-		err = guard_remove(ns.fd, dev.ifindex, true);
-	netns_close(&ns);
-	return err == -ENODEV || err == -ENOENT ? 0 : err;
-}
-
 static int undo_leftover(const struct state_entry *e, void *arg)
 {
 	struct attach *at = arg;
-	int err = e->kind == STATE_VETH ? container_undo(e, at->instance) : attach_undo_guard(e);
+	int err = e->kind == STATE_VETH ? container_undo(e, at->instance)
+					: guard_note_remove_guard(e);
 
 	if (err)
 		log_warn("%s of port %s, left by a daemon that was killed, cannot be undone: %s",
