@@ -174,6 +174,20 @@ datagrams_check() {
 	fi
 }
 
+# inspect_check TEXT FROM TO ADDRESS NUMBER [datagrams.py send options]: what arrives is valid, or
+# its unfinished checksum will be completed in the right place.
+inspect_check() {
+	local text=$1 from=$2 to=$3 address=$4 number=$5 log=$GT_TMP/inspected pid
+	shift 5
+	rm -f "$log"
+	nsenter --net="/run/netns/$GT_PREFIX-$to" "$GT_TOP/tests/system/datagrams.py" inspect eth0 6001 \
+		--number "$number" --seconds 3 </dev/null >"$log" 2>&1 &
+	pid=$!
+	wait_for 10 grep -q listening "$log"
+	on "$from" "$GT_TOP/tests/system/datagrams.py" send "$address" 6001 --number "$number" "$@" >>"$log" 2>&1
+	if wait "$pid"; then pass "$text: $(tail -n 1 "$log")"; else fail "$text: $(tail -n 1 "$log")"; fi
+}
+
 # datagrams_any, with the same arguments but TEXT: succeeds if any arrived within half a second.
 datagrams_any() {
 	local from=$1 to=$2 address=$3 number=$4 pid

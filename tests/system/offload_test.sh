@@ -81,6 +81,12 @@ for to in x tt; do
 	tcp_check "xx-$to TCP behind a tag" xx $to "10.0.0.${number[$to]}" -n 8M
 	datagrams_check "xx-$to UDP behind a tag, IPv6" xx $to "fd00::${number[$to]}" 300 --size 1452
 done
+# A wrong request for completion would go unseen by sockets. Tags come, go and stay.
+for pair in "x t" "xx x" "xx t" "x xx" "tt x" "tt u" "t tt" "tt xx" "xx tt"; do
+	read -r from to <<<"$pair"
+	inspect_check "$from-$to request" "$from" "$to" "10.0.0.${number[$to]}" 5 --size 1001
+	inspect_check "$from-$to request, IPv6" "$from" "$to" "fd00::${number[$to]}" 5 --size 1001
+done
 checksums_check "${hosts[@]}"
 check_conservation
 
@@ -98,6 +104,7 @@ for pair in "xx x" "xx t" "x tt" "tt xx"; do
 		--size 8971
 	datagrams_check "$from-$to UDP behind a tag, MTU 9000, IPv6" "$from" "$to" \
 		"fd00::${number[$to]}" 200 --size 8951
+	inspect_check "$from-$to request, MTU 9000" "$from" "$to" "10.0.0.${number[$to]}" 5 --size 8971
 done
 checksums_check "${hosts[@]}"
 finish
