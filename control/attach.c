@@ -80,7 +80,11 @@ static void set_link(struct control *c, struct model_port *p, bool up)
 static void set_out_of_service(struct model_port *p, int err, const char *reason)
 {
 	enum rpc_port_oper oper = is_absence(err) ? RPC_PORT_OPER_ABSENT : RPC_PORT_OPER_ERROR;
+	char object[sizeof("port : ") + PORT_NAME_SIZE];
+	int n = snprintf(object, sizeof(object), "port %s: ", p->set.name);
 
+	if (!strncmp(reason, object, n)) // what port.add would answer names the port
+		reason += n;
 	if (p->oper != oper || strcmp(p->reason, reason))
 		log_warn("port %s: %s: %s", p->set.name, rpc_port_oper_name(oper), reason);
 	p->oper = oper;

@@ -29,7 +29,8 @@
 #define CHAIN_MTU_MAX  (XSK_CHAIN_MAX * FRAME_CAPACITY - HEADERS_MAX)
 #define SINGLE_MTU_MAX (FRAME_CAPACITY - HEADERS_MAX)
 #define VETH_REMEDY                                                                                \
-	"use Linux 6.8 or newer (Debian 12 offers linux-image-6.12), or a tap port meanwhile"
+	"use Linux 6.8 or newer (Debian 12 offers linux-image-6.12-amd64), or a tap port "         \
+	"meanwhile"
 
 struct af_xdp_port {
 	struct packet_pool *pool;

@@ -43,7 +43,8 @@ static struct probe_result results[PROBE_N] = {
 		.remedy = "Use Linux 6.6 or newer."},
 	[PROBE_RX_VLAN_TAG] = {.name = "rx_vlan_tag",
 		.lost = "af_xdp ports on veth are refused: VLAN tags would be lost.",
-		.remedy = "Use Linux 6.8 or newer; Debian 12 offers 6.12 (linux-image-6.12)."},
+		.remedy =
+			"Use Linux 6.8 or newer; Debian 12 offers 6.12 (linux-image-6.12-amd64)."},
 	[PROBE_TX_METADATA] = {.name = "tx_metadata",
 		.lost = "checksums of packets to af_xdp ports are computed in software.",
 		.remedy = "Use Linux 6.8 or newer."},
