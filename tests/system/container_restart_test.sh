@@ -50,7 +50,7 @@ address() {
 
 # fdb_of PORT: what was learned behind it.
 fdb_of() {
-	g fdb list --port "$1" --json | jq '.entries | length'
+	g fdb list --port "$1" --type learned --json | jq '.entries | length'
 }
 
 oper() {
