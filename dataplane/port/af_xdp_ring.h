@@ -106,7 +106,7 @@ struct xsk {
 	_Atomic uint64_t tx_refused; // packets of more frames than the kernel takes
 	uint32_t features;           // enum xsk_feature
 	uint32_t fill_target;        // frames that the kernel has to receive into
-	bool is_bound;               // control's: it holds the netdev's queue
+	int bound_to; // control's: ifindex of the netdev whose queue it holds; 0 = none
 
 	struct xsk_map map[4];
 };

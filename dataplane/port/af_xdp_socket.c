@@ -16,7 +16,8 @@
 #define FILL_RING_MIN   4096
 #define FILL_MIN        64
 #define DRAIN_NS        (100 * NS_PER_MS) // how long sent frames may take to come back
-#define RELEASE_NS      (200 * NS_PER_MS) // how long the kernel may hold a closed socket's queue
+#define RELEASE_NS      (5 * NS_PER_SEC)  // after this, who holds a queue is somebody else
+#define BIND_TRIES      100               // 1 ms apart
 #define SEND_BUFFER     (16 << 20)        // bytes of skbs in flight to a device that holds them
 
 #ifndef SOL_XDP
@@ -140,24 +141,43 @@ static int lend_frames(struct xsk *x, const struct xsk_config *c)
 	return 0;
 }
 
-// A closed socket's queue is free only when some kernel thread has run: milliseconds later,
-// tens of them on a busy machine. Control thread only.
-static uint64_t last_closed; // ns; at first: when the first one was opened, as another daemon
-			     // may have died just before
+// A closed socket's queue is free only when some kernel thread has run: milliseconds later, tens of
+// them on a busy machine, where each bind() may take as long. So a netdev that was ours a moment
+// ago is tried again; so is any at the start of the daemon, as its predecessor may just have been
+// killed. Control thread only.
+static struct {
+	int ifindex; // two namespaces may have the same: then one waits for nothing
+	uint64_t at; // ns
+} closed[64];
+
+static bool may_be_released(int ifindex)
+{
+	static uint64_t first_open;
+	uint64_t now = clock_now_ns();
+
+	if (!first_open)
+		first_open = now;
+	return now < first_open + RELEASE_NS ||
+	       (closed[ifindex % ARRAY_SIZE(closed)].ifindex == ifindex &&
+		       now < closed[ifindex % ARRAY_SIZE(closed)].at + RELEASE_NS);
+}
 
 static int bind_queue(int fd, const struct sockaddr_xdp *address)
 {
-	uint64_t now = clock_now_ns();
+	unsigned tries = may_be_released((int)address->sxdp_ifindex) ? BIND_TRIES : 1;
 
-	if (!last_closed)
-		last_closed = now;
 	while (bind(fd, (const struct sockaddr *)address, sizeof(*address))) {
-		if (errno != EBUSY || now > last_closed + RELEASE_NS)
+		if (errno != EBUSY || --tries == 0)
 			return -errno;
 		nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
-		now = clock_now_ns();
 	}
 	return 0;
+}
+
+static void note_closed(int ifindex)
+{
+	closed[ifindex % ARRAY_SIZE(closed)].ifindex = ifindex;
+	closed[ifindex % ARRAY_SIZE(closed)].at = clock_now_ns();
 }
 
 int xsk_open(struct xsk **out, const struct xsk_config *c, const char **step)
@@ -199,7 +219,7 @@ int xsk_open(struct xsk **out, const struct xsk_config *c, const char **step)
 	err = bind_queue(x->fd, &address);
 	if (err)
 		goto err;
-	x->is_bound = true;
+	x->bound_to = c->ifindex;
 	*out = x;
 	return 0;
 
@@ -262,8 +282,8 @@ void xsk_close(struct xsk *x, struct packet_pool *pool)
 			munmap(x->map[i].start, x->map[i].size);
 	if (x->fd >= 0)
 		close(x->fd);
-	if (x->is_bound)
-		last_closed = clock_now_ns();
+	if (x->bound_to)
+		note_closed(x->bound_to);
 	sweep(x, &cache);
 	packet_cache_flush(&cache);
 	mem_free(x);

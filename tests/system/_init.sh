@@ -385,6 +385,7 @@ gt_expecting=()
 frames_expect() {
 	local host=$1 seconds=$2 log=$GT_TMP/expect.${#gt_expecting[@]}
 	shift 2
+	rm -f "$log" # of an earlier one, which says "listening" too
 	"$GT_FRAMES" --netns "$GT_PREFIX-$host" expect eth0 "$@" --seconds "$seconds" >"$log" 2>&1 &
 	gt_expecting+=("$!")
 	wait_for 10 grep -q listening "$log" || true

@@ -160,6 +160,7 @@ gt_lost() {
 datagrams_check() {
 	local text=$1 from=$2 to=$3 address=$4 number=$5 log=$GT_TMP/datagrams pid
 	shift 5
+	rm -f "$log"
 	nsenter --net="/run/netns/$GT_PREFIX-$to" "$GT_TOP/tests/system/datagrams.py" receive "$address" \
 		6000 --number "$number" </dev/null >"$log" 2>&1 &
 	pid=$!
@@ -177,6 +178,7 @@ datagrams_check() {
 datagrams_any() {
 	local from=$1 to=$2 address=$3 number=$4 pid
 	shift 4
+	rm -f "$GT_TMP/datagrams"
 	nsenter --net="/run/netns/$GT_PREFIX-$to" "$GT_TOP/tests/system/datagrams.py" receive "$address" \
 		6000 --number 1 --seconds 0.5 </dev/null >"$GT_TMP/datagrams" 2>&1 &
 	pid=$!

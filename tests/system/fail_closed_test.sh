@@ -252,6 +252,20 @@ jq 'del(.ports[0])' "$GT_CONFIG" >"$GT_TMP/without" && mv "$GT_TMP/without" "$GT
 daemon_start
 check_equal "a port taken from the file: v-a is as before" "$(netdev v-a)" "$netdev_before"
 open "a port taken from the file"
+# A crash; a start without any configuration and a stop undo everything.
+daemon_kill 9
+check "killed: v-own is guarded" guarded v-own
+check "killed: the leg stays" ip -n "$GT_SWITCH" link show g-c
+config=$GT_CONFIG
+GT_CONFIG=
+daemon_start
+check_not "started without a file: the leg is gone" ip -n "$GT_SWITCH" link show g-c
+check_equal "started without a file: v-own is as before" "$(netdev v-own)" "$own_before"
+daemon_kill
+check_equal "and stopped: no record stays" "$(find "$GT_TMP" -name 'garuda.sock*')" ""
+GT_CONFIG=$config
+daemon_start
+check "port own is up" wait_for 5 port_is_up own
 g port del own >/dev/null
 wait_for 2 own_is_as_before
 check_equal "a port deleted: v-own is as before" "$(netdev v-own)" "$own_before"

@@ -74,13 +74,10 @@ dut_start
 hosts_make 1500
 pair_check t u whole 1500
 pair_check t tt whole 1500
-pair_check tt u whole 1500
 pair_check t x cut 1500
-pair_check tt x cut 1500
 pair_check t xx cut 1500
-pair_check tt xx cut 1500
 # veth under XDP gives no segments, but unfinished checksums, behind the tag too.
-for to in x t tt; do
+for to in x tt; do
 	tcp_check "xx-$to TCP behind a tag" xx $to "10.0.0.${number[$to]}" -n 8M
 	datagrams_check "xx-$to UDP behind a tag, IPv6" xx $to "fd00::${number[$to]}" 300 --size 1452
 done
