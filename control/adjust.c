@@ -128,3 +128,25 @@ int adjust_mac(struct control *c, struct model_port *p, struct mac mac, char *er
 	attach_flush_learned(c, p->id);
 	return 0;
 }
+
+// The netdev's, unless the operator wants less or the port can carry less.
+static void set_mtu(struct control *c, struct model_port *p, uint32_t mtu)
+{
+	if (p->port->mtu_max)
+		mtu = MIN(mtu, p->port->mtu_max);
+	if (p->set.mtu)
+		mtu = MIN(mtu, p->set.mtu);
+	if (p->port->mtu == mtu)
+		return;
+	p->port->mtu = mtu;
+	publish_request(c);
+}
+
+void adjust_to_netdev(struct control *c, struct model_port *p, const struct netdev *dev)
+{
+	if (!mac_equal(p->port->mac, dev->mac)) {
+		p->port->mac = dev->mac;
+		publish_request(c);
+	}
+	set_mtu(c, p, dev->mtu);
+}

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "control/adjust.h"
 #include "control/container.h"
 #include "control/control.h"
 #include "control/guard_note.h"
@@ -305,19 +306,6 @@ static void printf_like(3, 4)
 
 // -- what netlink and namespaces tell ---------------------------------------------------
 
-// The netdev's, unless the operator wants less or the port can carry less.
-static void set_mtu(struct control *c, struct model_port *p, uint32_t mtu)
-{
-	if (p->port->mtu_max)
-		mtu = MIN(mtu, p->port->mtu_max);
-	if (p->set.mtu)
-		mtu = MIN(mtu, p->set.mtu);
-	if (p->port->mtu == mtu)
-		return;
-	p->port->mtu = mtu;
-	publish_request(c);
-}
-
 static void on_netdev(void *arg, enum netdev_event event, const struct netdev *dev)
 {
 	struct attachment *a = arg;
@@ -336,11 +324,7 @@ static void on_netdev(void *arg, enum netdev_event event, const struct netdev *d
 	} else if (p->port->ifindex && p->port->ifindex != dev->ifindex) {
 		take_out_of_service(a, -ENODEV, "the netdev %s was replaced", a->netdev);
 	} else {
-		if (!mac_equal(p->port->mac, dev->mac)) {
-			p->port->mac = dev->mac;
-			publish_request(a->control);
-		}
-		set_mtu(a->control, p, dev->mtu);
+		adjust_to_netdev(a->control, p, dev);
 		set_link(a->control, p, dev->up && dev->carrier);
 	}
 }
