@@ -23,7 +23,7 @@ for name in uplink web db disk; do
 	check_equal "$name is kept as absent" "$(port $name oper)" absent
 done
 check_equal "and says why" "$(port web reason)" \
-	"port web: there is no network namespace $GT_PREFIX-web; make it (ip netns add), or check the name"
+	"there is no network namespace $GT_PREFIX-web; make it (ip netns add), or check the name"
 check_equal "system show names the file" "$(g system show --json | jq -r .config)" "$example"
 check_json "settings of the switch" "$(g bridge show --json)" '.fdb_max == 65536'
 check_json "names of VLANs" "$(g vlan list --json)" \
