@@ -62,13 +62,11 @@ static void purge_prefix(struct rib *r, struct store *s, const struct candidate 
 static int purge(struct rib *r, uint8_t family, uint64_t *cursor, uint32_t max)
 {
 	while (max) {
-		uint64_t began;
 		uint32_t i, stop;
 		struct store *s = (struct store *)place(r, family, cursor, &i);
 
 		if (!s)
 			return 0;
-		began = *cursor;
 		r->batch_error = 0;
 		stop = MIN(s->end, i + MIN(max, RIB_BATCH));
 		max -= stop - i;
@@ -79,11 +77,9 @@ static int purge(struct rib *r, uint8_t family, uint64_t *cursor, uint32_t max)
 				purge_prefix(r, s, c);
 		}
 		rib_batch_end(r);
-		if (r->batch_error) { // some are still there: from here again
-			*cursor = began;
+		if (r->batch_error) // some are still there: from here again
 			return r->batch_error;
-		}
-		*cursor = (began & ~0xffffffffull) | stop;
+		*cursor = (*cursor & ~0xffffffffull) | stop;
 	}
 	return 1;
 }

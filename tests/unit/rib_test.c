@@ -278,6 +278,33 @@ static void a_million_and_resyncs(void **state)
 	unmake(&w);
 }
 
+// Generations have 8 bits: what 255 resyncs of others passed over is still known as old.
+static void tells_old_from_new(void **state)
+{
+	struct rib_filter bgp = RIB_FILTER, all = RIB_FILTER;
+	struct rib_route own;
+	struct world w;
+
+	make(&w, 0);
+	bgp.protocol = 186;
+	bgp.family = AF_INET6;
+	own = route("10.0.0.0/8", 0, w.hop[2]);
+	for (unsigned n = 250; n < 260; n++) {
+		assert_int_equal(rib_set(w.rib, &own), 0);
+		for (unsigned i = 0; i < n; i++) {
+			rib_begin_resync(w.rib, &bgp);
+			while (rib_sweep(w.rib, 1))
+				;
+		}
+		assert_int_equal(rib_count(w.rib, 0, AF_INET), 1);
+		rib_begin_resync(w.rib, &all);
+		while (rib_sweep(w.rib, 10))
+			;
+		assert_int_equal(rib_count(w.rib, 0, AF_INET), 0);
+	}
+	unmake(&w);
+}
+
 // Every allocation fails once: an error, and all is as before.
 static void survives_lack_of_memory(void **state)
 {
@@ -367,6 +394,7 @@ int main(void)
 		cmocka_unit_test(bad_input),
 		cmocka_unit_test(limit),
 		cmocka_unit_test(a_million_and_resyncs),
+		cmocka_unit_test(tells_old_from_new),
 		cmocka_unit_test(survives_lack_of_memory),
 		cmocka_unit_test(behaves_like_its_twin),
 	};
