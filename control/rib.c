@@ -393,6 +393,7 @@ size_t rib_change_bulk(struct rib *r, struct rib_change *changes, size_t n)
 		unsigned some = (unsigned)MIN(n - at, AHEAD);
 		struct rib_change *c = &changes[at];
 		struct store *stores[AHEAD];
+		uint32_t firsts[AHEAD];
 		uint64_t hash[AHEAD];
 
 		for (unsigned i = 0; i < some; i++) {
@@ -409,9 +410,14 @@ size_t rib_change_bulk(struct rib *r, struct rib_change *changes, size_t n)
 		for (unsigned i = 0; i < some; i++) {
 			uint32_t first = stores[i] ? *store_head(stores[i], hash[i]) : 0;
 
+			firsts[i] = first;
 			if (first)
 				__builtin_prefetch(candidate_at(stores[i], first));
 		}
+		for (unsigned i = 0; i < some; i++) // and the second of the chain
+			if (firsts[i])
+				__builtin_prefetch(candidate_at(
+					stores[i], candidate_at(stores[i], firsts[i])->next_hash));
 		for (unsigned i = 0; i < some; i++) {
 			if (!stores[i]) {
 				c[i].result = -EINVAL;

@@ -10,8 +10,8 @@
 // Errors: what fails changes neither the RIB nor the FIB, and its result says why. In particular a
 //         FIB that is full refuses the route, and the caller must see to its packets otherwise.
 // Bounds: nothing here walks all routes at once; sweep, flush and walk go in pages.
-// Memory: 24 bytes a candidate of IPv4 (36 of IPv6) and about 4 for the hash, in blocks of 64 KiB
-//         and more that are used again but not given back before rib_destroy().
+// Memory: 24 bytes a candidate of IPv4 (36 of IPv6) and 4 a prefix for the hash, in blocks of some
+//         MiB that are touched as they fill, used again, and given back by rib_destroy() only.
 #pragma once
 
 #include "base/compiler.h"

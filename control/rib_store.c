@@ -7,7 +7,8 @@
 
 #include "base/mem.h"
 
-#define FIRST_HEADS 64
+#define FIRST_HEADS  64
+#define SPLITS_AHEAD 8
 
 static uint32_t blocks_for(uint32_t n)
 {
@@ -139,6 +140,22 @@ void store_free(struct store *s, uint32_t i)
 }
 
 // -- chains ---------------------------------------------------------------------------
+// (In line, as gcc takes a function that does nothing but prefetch for one without effect.)
+// What the next splits will look at: the second candidates of the chains that come next, which are
+// known by now, and the first ones of those after them.
+static fast_inline void prefetch_splits(const struct store *s, uint32_t chain)
+{
+	uint32_t mask = s->head_mask >> 1;
+
+	for (uint32_t k = SPLITS_AHEAD; k < 2 * SPLITS_AHEAD; k++) {
+		uint32_t i = *head_at(s, (chain + k) & mask);
+
+		if (i)
+			__builtin_prefetch(candidate_at(s, candidate_at(s, i)->next_hash));
+		__builtin_prefetch(candidate_at(s, *head_at(s, (chain + k + SPLITS_AHEAD) & mask)));
+	}
+}
+
 // One more chain: it takes its part of the chain that had both. Without memory the chains just
 // get longer.
 static void grow(struct store *s)
@@ -162,11 +179,8 @@ static void grow(struct store *s)
 	s->n_heads++;
 	i = *from;
 	*to = NO_CANDIDATE;
-	// The next steps' candidates, while this one waits for its own.
-	if ((chain & 7) == 0)
-		for (uint32_t k = 8; k < 16; k++)
-			__builtin_prefetch(
-				candidate_at(s, *head_at(s, (chain + k) & s->head_mask >> 1)));
+	if (chain % SPLITS_AHEAD == 0)
+		prefetch_splits(s, chain);
 	while (i) {
 		struct candidate *c = candidate_at(s, i);
 		uint32_t next = c->next_hash;
