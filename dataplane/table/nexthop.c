@@ -53,6 +53,8 @@ static void number_freed(void *owner, uint32_t index)
 	struct nexthops *t = owner;
 
 	atomic_store_explicit(&t->words[index], 0, memory_order_release);
+	mem_free(t->info[index].buckets);
+	t->info[index].buckets = NULL;
 }
 
 int nexthops_create(struct nexthops **out, struct neigh *neigh, const struct nexthop_config *c)
@@ -107,12 +109,10 @@ void nexthops_destroy(struct nexthops *t)
 	for (uint32_t i = 1; i < slots_end(t->slots); i++) {
 		struct info *e = &t->info[i];
 
-		if (!e->n_holds)
-			continue;
-		if (e->kind == NEXTHOP_ADJACENCY && t->neigh)
+		if (e->n_holds && e->kind == NEXTHOP_ADJACENCY && t->neigh)
 			neigh_put(t->neigh, e->adjacency);
 		mem_free(e->members);
-		mem_free(e->buckets);
+		mem_free(e->buckets); // also those that still waited
 	}
 	slots_destroy(t->slots);
 	mem_free(t->share);

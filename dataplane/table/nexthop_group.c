@@ -288,8 +288,6 @@ void nexthop_group_drop(struct nexthops *t, struct info *e)
 	e->members = NULL;
 	t->n_groups--;
 	t->n_buckets -= e->buckets->n;
-	rcu_retire(&e->buckets->retired, buckets_release);
-	e->buckets = NULL;
 }
 
 unsigned nexthop_group_members(const struct nexthops *t, uint32_t index, struct nexthop_member *out,

@@ -39,7 +39,7 @@ struct info {
 	uint32_t adjacency;
 	uint8_t kind; // NEXTHOP_NONE for groups
 	uint32_t n_members;
-	struct buckets *buckets; // NULL = not a group
+	struct buckets *buckets; // NULL = not a group; stay until the number is free
 	struct nexthop_member *members;
 };
 
@@ -63,5 +63,5 @@ static inline bool nexthop_is_there(const struct nexthops *t, uint32_t index)
 	return index && index < slots_end(t->slots) && t->info[index].n_holds;
 }
 
-// nexthop_group.c: gives up members and buckets of a group that nobody holds any more.
+// nexthop_group.c: gives up the members of a group that nobody holds any more.
 void nexthop_group_drop(struct nexthops *, struct info *);

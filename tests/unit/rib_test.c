@@ -376,7 +376,7 @@ static void same_as_twin(uint64_t seed, size_t operations, uint32_t max_routes)
 static void behaves_like_its_twin(void **state)
 {
 	const char *replay = getenv("RIB_SEED"), *how_many = getenv("RIB_OPERATIONS");
-	size_t operations = how_many ? strtoull(how_many, NULL, 0) : 50000;
+	size_t operations = how_many ? strtoull(how_many, NULL, 0) : 20000;
 	uint64_t fresh = replay ? strtoull(replay, NULL, 0) : (uint64_t)time(NULL);
 
 	if (!replay)
