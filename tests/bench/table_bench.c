@@ -62,5 +62,6 @@ int main(int argc, char **argv)
 		bench_options(argc, argv, "Lookups and changes of the tables, beside DPDK's.");
 
 	bench_fdb(&o);
+	bench_rib(&o);
 	return bench_finish(&o);
 }
