@@ -188,7 +188,6 @@ unsigned worker_run_once(struct worker *w)
 {
 	const struct snapshot *s = rcu_read_ptr(w->published);
 	const struct snapshot_worker *sw = &s->worker[w->index];
-	uint64_t began = clock_cycles();
 	bool asks = false; // some queue costs a system call and is silent
 	unsigned n = 0;
 
@@ -220,9 +219,7 @@ unsigned worker_run_once(struct worker *w)
 	counter_add(&w->stats.loops, 1);
 	if (n) {
 		w->busy_loops++;
-		counter_add(&w->stats.busy_loops, 1);
 		counter_add(&w->stats.packets, n);
-		counter_add(&w->stats.cycles_busy, clock_cycles() - began);
 	}
 	return n;
 }

@@ -38,10 +38,8 @@ struct storm_bucket {
 // What the worker tells about itself. Written by the worker, read by control.
 struct worker_stats {
 	uint64_t loops;
-	uint64_t busy_loops;
 	uint64_t sleeps;
 	uint64_t packets;
-	uint64_t cycles_busy; // TSC cycles in loops that moved packets
 	uint64_t events_lost;
 };
 

@@ -117,7 +117,8 @@ yard_add() {
 	wire_add ya 02:00:00:00:01:01
 	wire_add yb 02:00:00:00:01:02
 	spawn_on sw "$benches/l2fwd_yardstick" v-ya v-yb
-	yard=$spawned
+	yard=$spawned # for the bench's own use
+	export yard
 	for host in ya yb; do
 		ip -n "$(netns $host)" link set eth0 up
 	done
