@@ -24,6 +24,9 @@
 #define RX_FRAMES     (1 + (PACKET_MAX_BYTES + 4 - FRAME_CAPACITY + FRAME_PART - 1) / FRAME_PART)
 #define TX_FRAMES_MAX 255 // longer chains, which no port makes, are refused
 
+// What is read is written before more is read, so that it still lies in the core's own cache.
+#define RX_BURST_BYTES (128 << 10)
+
 struct tap_queue {
 	int fd;
 	unsigned n_missing; // of `frame`, from the first: frames were short
@@ -104,9 +107,10 @@ static uint16_t tap_rx(
 	struct port_queue *q, struct packet_cache *c, struct packet **out, uint16_t n)
 {
 	struct tap_queue *t = q->driver;
+	uint32_t bytes = 0;
 	uint16_t got = 0;
 
-	for (uint16_t tries = 0; tries < n; tries++) {
+	for (uint16_t tries = 0; tries < n && bytes < RX_BURST_BYTES; tries++) {
 		ssize_t len;
 
 		if (unlikely(!refill(t, c))) {
@@ -116,6 +120,7 @@ static uint16_t tap_rx(
 		len = readv(t->fd, t->rx, ARRAY_SIZE(t->rx));
 		if (likely(len > (ssize_t)sizeof(t->header))) {
 			out[got++] = take_packet(t, (uint32_t)len - sizeof(t->header));
+			bytes += (uint32_t)len;
 		} else if (len < 0 && errno == EAGAIN) {
 			q->ready = false;
 			break;

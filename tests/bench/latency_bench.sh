@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Round trips of single UDP datagrams, the worker in its adaptive mode.
+# Round trips of single UDP datagrams, the worker in its adaptive mode. With one per ms every hop
+# is a wake-up from sleep, and on a machine that is not idle the scheduler is what is measured.
 #
 #	ka, kb (veth)       va, vb (veth)      ta, tb (tap)
 #	 |      |            |      |           |      |
@@ -45,7 +46,7 @@ for suffix in closed sparse; do
 			row "UDP round trip $key, $text, ${name[$pair]}" $pair.$suffix.$key us \
 				"kernel bridge" k.$suffix.$key
 			limit=-
-			[ $pair = t ] || limit=$([ $key = p50 ] && echo 15 || echo 150)
+			[ $pair$suffix != vclosed ] || limit=$([ $key = p50 ] && echo 15 || echo 150)
 			sample $pair.$suffix.$key.above "$(difference $pair.$suffix.$key k.$suffix.$key)"
 			row "  above the kernel bridge's" $pair.$suffix.$key.above us - - lower $limit
 		done
