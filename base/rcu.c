@@ -40,7 +40,7 @@ static_assert(sizeof(struct rcu_head) <= sizeof(((struct rcu_retired *)0)->opaqu
 static _Atomic(struct rcu_retired *) ready; // pushed by the call_rcu thread, taken by control
 static struct rcu_retired *taken;           // control: turned round, oldest first
 static uint64_t outstanding;                // control: retired and not yet released
-static int wake_fd = -1;
+static _Atomic int wake_fd = -1;            // set once; read by liburcu's thread too
 
 void rcu_reader_register(void)
 {
@@ -73,8 +73,9 @@ void rcu_online(void)
 
 int rcu_reclaim_fd(void)
 {
+	// Readable from the start: what waits since before it existed was not announced.
 	if (wake_fd < 0)
-		wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		wake_fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
 	return wake_fd < 0 ? -errno : wake_fd;
 }
 

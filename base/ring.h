@@ -75,6 +75,50 @@ static fast_inline bool ring_pop(struct ring *r, void *record, size_t size)
 	return true;
 }
 
+// Copies n records between an array and the ring's slots from `at` on, which may wrap.
+static fast_inline void ring_copy(
+	const struct ring *r, uint32_t at, void *records, uint32_t n, size_t size, bool in)
+{
+	uint32_t first = MIN(n, r->mask + 1 - (at & r->mask));
+	uint8_t *slot = r->slots + (size_t)(at & r->mask) * size;
+	uint8_t *rest = (uint8_t *)records + first * size;
+
+	memcpy(in ? slot : records, in ? records : slot, first * size);
+	memcpy(in ? r->slots : rest, in ? rest : r->slots, (n - first) * size);
+}
+
+// Producer. As many of n records as there is room for; returns how many.
+static fast_inline uint32_t ring_push_bulk(
+	struct ring *r, const void *records, uint32_t n, size_t size)
+{
+	uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+	uint32_t room = r->mask + 1 - (head - r->tail_seen);
+
+	if (room < n) {
+		r->tail_seen = atomic_load_explicit(&r->tail, memory_order_acquire);
+		room = r->mask + 1 - (head - r->tail_seen);
+	}
+	n = MIN(n, room);
+	ring_copy(r, head, (void *)(uintptr_t)records, n, size, true);
+	atomic_store_explicit(&r->head, head + n, memory_order_release);
+	return n;
+}
+
+// Consumer. As many as there are, at most n; returns how many.
+static fast_inline uint32_t ring_pop_bulk(struct ring *r, void *records, uint32_t n, size_t size)
+{
+	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+
+	if (r->head_seen - tail < n)
+		r->head_seen = atomic_load_explicit(&r->head, memory_order_acquire);
+	n = MIN(n, r->head_seen - tail);
+	if (!n)
+		return 0;
+	ring_copy(r, tail, records, n, size, false);
+	atomic_store_explicit(&r->tail, tail + n, memory_order_release);
+	return n;
+}
+
 // Consumer. Whether a record waits.
 static inline bool ring_empty(struct ring *r)
 {

@@ -38,10 +38,8 @@ struct storm_bucket {
 // What the worker tells about itself. Written by the worker, read by control.
 struct worker_stats {
 	uint64_t loops;
-	uint64_t busy_loops;
 	uint64_t sleeps;
 	uint64_t packets;
-	uint64_t cycles_busy; // TSC cycles in loops that moved packets
 	uint64_t events_lost;
 };
 
@@ -75,6 +73,8 @@ struct worker {
 	struct storm_bucket (*storm)[N_BUM]; // by port id
 	struct learn_recent recent[LEARN_CACHE];
 	bool events_posted;
+	bool has_unwatched;                   // queues that must join epoll_fd before a sleep
+	uint32_t busy_loops;                  // since the last sleep
 	int epoll_fd;                         // what ends a sleep
 	int syscall_epoll_fd;                 // the queues that cost a system call to ask
 	int wake_fd;                          // eventfd: control -> worker
@@ -82,7 +82,8 @@ struct worker {
 	uint64_t spin_ns;                     // how long an idle worker spins before it sleeps
 	uint64_t next_syscall_poll;           // when silent TAPs are asked next
 	uint64_t watched_generation;          // of the snapshot whose queues are in the epoll sets
-	uint32_t (*watched)[PORT_QUEUES_MAX]; // by port and queue: serial of the opening watched
+	uint32_t (*watched)[PORT_QUEUES_MAX]; // by port and queue: serial of the opening watched,
+					      // or 0
 	pthread_t thread;
 	bool running;
 };

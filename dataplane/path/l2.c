@@ -26,12 +26,11 @@ static void learn(struct worker *w, fdb_key_t key, port_id_t port)
 			       .mac = fdb_key_mac(key)});
 }
 
-static void learn_sources(struct worker *w, const struct snapshot *s, struct burst *b)
+// Tells control of the sources that are news to the FDB.
+static void learn_sources(struct worker *w, const struct snapshot *s, const struct burst *b,
+	uint64_t news, const fdb_hit_t *hit)
 {
-	fdb_hit_t hit[BURST_MAX];
-	uint64_t news = fdb_source_bulk(s->fdb, b->src, b->in_port, hit, b->n);
-
-	for (; unlikely(news); news &= news - 1) {
+	for (; news; news &= news - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(news);
 
 		if (hit[i] != FDB_MISS && hit[i] & (FDB_STATIC | FDB_STICKY))
@@ -83,17 +82,24 @@ static_assert(DROP_l2_storm_broadcast + BUM_UNKNOWN == DROP_l2_storm_unknown &&
 
 void l2(struct worker *w, const struct snapshot *s, struct burst *b)
 {
+	fdb_hit_t hit[BURST_MAX];
+	uint64_t news;
+
 	if (!b->n)
 		return;
-	if (b->in->flags & PORT_LEARN)
-		learn_sources(w, s, b);
+	if (b->in->flags & PORT_LEARN) {
+		news = fdb_both_bulk(s->fdb, b->src, b->in_port, hit, b->dst, b->hit, b->n);
+		if (unlikely(news))
+			learn_sources(w, s, b, news, hit);
+	} else {
+		fdb_lookup_bulk(s->fdb, b->dst, b->hit, b->n);
+	}
 	if (unlikely(b->in->state != PORT_FORWARDING)) {
 		for (unsigned i = 0; i < b->n; i++)
 			burst_refuse(b, i, DROP_l2_learning_state);
 		burst_settle(w, b);
 		return;
 	}
-	fdb_lookup_bulk(s->fdb, b->dst, b->hit, b->n);
 	if (unlikely(b->in->flags & PORT_STORM))
 		police_floods(w, b);
 }

@@ -70,6 +70,25 @@ static fast_inline void push(
 		tx_port(w, s, egress);
 }
 
+// Queues n packets that need nothing done to them: the count is written once.
+static fast_inline void push_run(struct worker *w, const struct snapshot *s,
+	struct packet *const *packets, unsigned n, port_id_t egress)
+{
+	struct txq *q = w->txq[egress];
+	unsigned at = q->n;
+
+	if (unlikely(at + n >= TXQ_SIZE)) {
+		for (unsigned i = 0; i < n; i++)
+			push(w, s, packets[i], egress);
+		return;
+	}
+	if (at == 0)
+		w->dirty[w->n_dirty++] = egress;
+	for (unsigned i = 0; i < n; i++)
+		q->packet[at + i] = packets[i];
+	q->n = (uint16_t)(at + n);
+}
+
 static void complete(struct worker *w, struct packet *p, port_id_t egress)
 {
 	checksum_complete(p);
@@ -172,25 +191,37 @@ static void decide(const struct snapshot *s, const struct burst *b, struct decis
 	d->longest = s->port[fdb_hit_port(hit)].max_bytes + VLAN_TAG_SIZE;
 }
 
+// From untagged to untagged port, with nothing left to do.
+static fast_inline bool is_plain(const struct packet *p, const struct decision *d)
+{
+	return !(p->flags | p->gso_type) && p->total_len <= d->longest && p->vlan == d->vlan;
+}
+
+// Packet i, and those behind it that go the same plain way. Returns how many it saw to; adds
+// those that were queued.
 static fast_inline unsigned unicast(struct worker *w, const struct snapshot *s, struct burst *b,
-	unsigned i, struct decision *decisions)
+	unsigned i, struct decision *decisions, unsigned *queued)
 {
 	struct packet *p = b->packet[i];
 	fdb_hit_t hit = b->hit[i];
 	struct decision *d = &decisions[hit % DECISIONS];
+	unsigned end = i + 1;
 
 	if (unlikely(d->hit != hit || d->vlan != p->vlan))
 		decide(s, b, d, hit, p->vlan);
 	if (unlikely(d->refusal >= 0)) {
 		packet_drop(w, p, (enum drop_reason)d->refusal);
-		return 0;
-	}
-	// Plain packets from untagged to untagged port: nothing to do to them.
-	if (likely(d->untagged && !p->flags && !p->gso_type && p->total_len <= d->longest)) {
-		push(w, s, p, fdb_hit_port(hit));
 		return 1;
 	}
-	return send_to(w, s, p, fdb_hit_port(hit), d->untagged);
+	if (unlikely(!d->untagged || !is_plain(p, d))) {
+		*queued += send_to(w, s, p, fdb_hit_port(hit), d->untagged);
+		return 1;
+	}
+	while (end < b->n && b->hit[end] == hit && is_plain(b->packet[end], d))
+		end++;
+	push_run(w, s, &b->packet[i], end - i, fdb_hit_port(hit));
+	*queued += end - i;
+	return end - i;
 }
 
 // The VLAN's members that take this class, never the ingress port. Returns how many.
@@ -251,11 +282,11 @@ void output(struct worker *w, const struct snapshot *s, struct burst *b)
 		return;
 	for (unsigned k = 0; k < DECISIONS; k++)
 		decisions[k].hit = FDB_MISS;
-	for (unsigned i = 0; i < b->n; i++) {
+	for (unsigned i = 0; i < b->n;) {
 		if (likely(b->hit[i] != FDB_MISS))
-			queued += unicast(w, s, b, i, decisions);
+			i += unicast(w, s, b, i, decisions, &queued);
 		else
-			queued += flood(w, s, b, i);
+			queued += flood(w, s, b, i++);
 	}
 	counter_add(&b->counters->forwarded, queued);
 }

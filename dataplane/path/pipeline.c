@@ -10,6 +10,8 @@ unsigned pipeline_run(struct worker *w, const struct snapshot *s, struct port_qu
 
 	rx(w, s, rxq, &b);  // port  -> b
 	n = b.n;            //
+	if (!n)             //
+		return 0;   //
 	parse(w, &b);       // headers -> packet fields, keys
 	classify(w, s, &b); // ingress rules -> VLAN
 	l2(w, s, &b);       // FDB -> egress port or flood

@@ -184,6 +184,7 @@ static int open_sockets(struct port *port, const struct port_config *c)
 			.tx_metadata = probe_has(PROBE_TX_METADATA),
 			.software_checksum = !veth,
 			.tx_budget = probe_has(PROBE_TX_BUDGET),
+			.bulk = veth && probe_has(PROBE_TX_METADATA) && probe_has(PROBE_PACKET_GSO),
 		};
 		int err = xsk_open(&a->queue[i], &config, &step);
 
@@ -191,7 +192,9 @@ static int open_sockets(struct port *port, const struct port_config *c)
 			return open_failed(port, c->netdev, step, err);
 		q->driver = a->queue[i];
 		q->fd = a->queue[i]->fd;
-		q->caps = (config.tx_metadata ? PORT_TX_CSUM : 0) | (veth ? PORT_RX_UNFINISHED : 0);
+		q->caps = (config.tx_metadata ? PORT_TX_CSUM : 0) |
+			  (veth ? PORT_RX_UNFINISHED : 0) |
+			  (a->queue[i]->bulk_fd >= 0 ? PORT_TX_TSO | PORT_TX_USO : 0);
 	}
 	return 0;
 }

@@ -97,6 +97,7 @@ struct xsk {
 	uint32_t tx_next;   // our producer index
 	uint32_t completed; // descriptors that came back; tx_next - completed are the kernel's
 	int fd;
+	int bulk_fd; // packet socket for packets with GSO; -1 = none
 	uint64_t *done;
 	uint32_t *done_producer; // kernel's
 	uint32_t *done_consumer; // ours

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "dataplane/path/merge.h"
+#include "dataplane/port/af_xdp_bulk.h"
+
 // Asks the kernel to send what stands in the transmit ring. It stops early when the device or the
 // socket's buffer is full (EAGAIN, EBUSY, ENOBUFS): then the rest is tried again later.
 static void kick(struct port_queue *q, struct xsk *x)
@@ -200,31 +203,91 @@ static bool put_chain(struct xsk *x, struct packet_cache *c, struct packet *head
 	return true;
 }
 
+// Hands what stands in the ring to the kernel, so that what goes another way does not overtake it.
+static void submit(struct port_queue *q, struct xsk *x)
+{
+	__atomic_store_n(x->tx_producer, x->tx_next, __ATOMIC_RELEASE);
+	kick(q, x);
+}
+
+// Puts one packet into the ring. False when the ring lacks room.
+static fast_inline bool put(struct xsk *x, struct packet_cache *c, struct packet *p)
+{
+	uint32_t room = x->tx_mask + 1 - (x->tx_next - x->completed);
+
+	if (unlikely(!room))
+		return false;
+	if (unlikely(p->next != NULL))
+		return put_chain(x, c, p, room);
+	put_desc(x, p, 0);
+	if (unlikely(p->flags & PACKET_CSUM))
+		put_request(p, &x->tx[(x->tx_next - 1) & x->tx_mask]);
+	return true;
+}
+
+// Sends in[0] or a run that begins with it by the packet socket. Returns how many of in[] that
+// took; 0: none, and *full tells whether the kernel had no room now.
+static unsigned send_bulk(
+	struct xsk *x, struct packet_cache *c, struct packet **in, unsigned n, bool *full)
+{
+	unsigned run = 1;
+	int err;
+
+	if (in[0]->gso_type == GSO_NONE) {
+		run = merge_count(in, n);
+		if (run < MERGE_MIN)
+			return 0;
+		merge(in, run);
+	}
+	err = bulk_send(x->bulk_fd, in[0]);
+	*full = err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM;
+	if (likely(!err)) {
+		packet_free(c, in[0]);
+		return run;
+	}
+	if (run > 1) {
+		merge_undo(in, run);
+		return 0;
+	}
+	if (*full)
+		return 0;
+	refuse(x, c, in[0]); // the kernel takes it neither now nor later
+	return 1;
+}
+
 uint16_t af_xdp_tx(struct port_queue *q, struct packet_cache *c, struct packet **in, uint16_t n)
 {
 	struct xsk *x = q->driver;
-	const uint32_t size = x->tx_mask + 1;
-	uint16_t sent;
+	const bool bulk = x->bulk_fd >= 0;
+	uint32_t submitted = x->tx_next;
+	uint16_t sent = 0;
 
-	if (unlikely(size - (x->tx_next - x->completed) < n))
+	if (unlikely(x->tx_mask + 1 - (x->tx_next - x->completed) < n))
 		xsk_reap(x, c);
-	for (sent = 0; sent < n; sent++) {
+	while (sent < n) {
 		struct packet *p = in[sent];
-		uint32_t room = size - (x->tx_next - x->completed);
 
-		if (unlikely(!room))
-			break;
-		if (unlikely(p->next != NULL)) {
-			if (!put_chain(x, c, p, room))
+		if (unlikely(bulk && (p->gso_type != GSO_NONE || merge_is_likely(p)))) {
+			bool full = false;
+			unsigned run;
+
+			if (x->tx_next != submitted) {
+				submit(q, x);
+				submitted = x->tx_next;
+			}
+			run = send_bulk(x, c, in + sent, n - sent, &full);
+			sent += (uint16_t)run;
+			if (run)
+				continue;
+			if (full)
 				break;
-			continue;
 		}
-		put_desc(x, p, 0);
-		if (unlikely(p->flags & PACKET_CSUM))
-			put_request(p, &x->tx[(x->tx_next - 1) & x->tx_mask]);
+		if (unlikely(!put(x, c, p)))
+			break;
+		sent++;
 	}
-	__atomic_store_n(x->tx_producer, x->tx_next, __ATOMIC_RELEASE);
-	kick(q, x);
+	if (x->tx_next != submitted || atomic_load_explicit(&x->unsent, memory_order_relaxed))
+		submit(q, x);
 	xsk_reap(x, c);
 	return sent;
 }

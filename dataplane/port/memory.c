@@ -24,10 +24,10 @@ static uint16_t memory_rx(
 	struct port_queue *q, struct packet_cache *c, struct packet **out, uint16_t n)
 {
 	struct memory_queue *m = q->driver;
-	uint16_t got = 0;
+	uint16_t got = (uint16_t)ring_pop_bulk(&m->rx, out, n, sizeof(*out));
 
-	while (got < n && ring_pop(&m->rx, &out[got], sizeof(*out)))
-		__builtin_prefetch(out[got++]);
+	for (unsigned i = 0; i < got; i++)
+		__builtin_prefetch(out[i]);
 	return got;
 }
 
@@ -35,15 +35,12 @@ static uint16_t memory_tx(
 	struct port_queue *q, struct packet_cache *c, struct packet **in, uint16_t n)
 {
 	struct memory_queue *m = q->driver;
-	uint16_t sent = 0;
 
 	if (!atomic_load_explicit(&m->keep, memory_order_relaxed)) {
 		packet_free_bulk(c, in, n);
 		return n;
 	}
-	while (sent < n && ring_push(&m->tx, &in[sent], sizeof(*in)))
-		sent++;
-	return sent;
+	return (uint16_t)ring_push_bulk(&m->tx, in, n, sizeof(*in));
 }
 
 static void memory_close(struct port *port)

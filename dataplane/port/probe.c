@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <fcntl.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <pthread.h>
 #include <sched.h>
@@ -51,6 +52,10 @@ static struct probe_result results[PROBE_N] = {
 	[PROBE_TX_BUDGET] = {.name = "tx_budget",
 		.lost = "a system call sends at most 32 packets to an af_xdp port.",
 		.remedy = "Use Linux 6.17 or newer."},
+	[PROBE_PACKET_GSO] = {.name = "packet_gso",
+		.lost = "large packets are segmented before they enter a veth, and segments are "
+			"not put together.",
+		.remedy = "Run as root or with CAP_NET_RAW, on a kernel with CONFIG_PACKET."},
 	[PROBE_TAP_USO] = {.name = "tap_uso",
 		.lost = "large UDP packets are segmented before they enter a tap port.",
 		.remedy = "Use Linux 6.2 or newer."},
@@ -100,6 +105,16 @@ static void probe_socket(void)
 		!setsockopt(fd, SOL_XDP, XDP_TX_RING, &size, sizeof(size)) &&
 		!setsockopt(fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &size, sizeof(size));
 	close(fd);
+}
+
+static void probe_packet_gso(void)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), on = 1;
+
+	results[PROBE_PACKET_GSO].available =
+		fd >= 0 && !setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on));
+	if (fd >= 0)
+		close(fd);
 }
 
 static void probe_umem(void)
@@ -195,6 +210,7 @@ static void probe_all(void)
 	done = true;
 	probe_socket();
 	probe_umem();
+	probe_packet_gso();
 	probe_kernel_types();
 	probe_huge_pages();
 	sem_init(&tap_probed, 0, 0);

@@ -15,12 +15,17 @@
 
 #include "base/mem.h"
 #include "dataplane/counters.h"
+#include "dataplane/path/merge.h"
 #include "dataplane/port/kinds.h"
 #include "dataplane/port/tap_device.h"
+#include "dataplane/port/vnet_header.h"
 
 // A frame with headroom and as many full ones as the longest packet, with a tag, needs.
 #define RX_FRAMES     (1 + (PACKET_MAX_BYTES + 4 - FRAME_CAPACITY + FRAME_PART - 1) / FRAME_PART)
 #define TX_FRAMES_MAX 255 // longer chains, which no port makes, are refused
+
+// What is read is written before more is read, so that it still lies in the core's own cache.
+#define RX_BURST_BYTES (128 << 10)
 
 struct tap_queue {
 	int fd;
@@ -102,9 +107,10 @@ static uint16_t tap_rx(
 	struct port_queue *q, struct packet_cache *c, struct packet **out, uint16_t n)
 {
 	struct tap_queue *t = q->driver;
+	uint32_t bytes = 0;
 	uint16_t got = 0;
 
-	for (uint16_t tries = 0; tries < n; tries++) {
+	for (uint16_t tries = 0; tries < n && bytes < RX_BURST_BYTES; tries++) {
 		ssize_t len;
 
 		if (unlikely(!refill(t, c))) {
@@ -114,6 +120,7 @@ static uint16_t tap_rx(
 		len = readv(t->fd, t->rx, ARRAY_SIZE(t->rx));
 		if (likely(len > (ssize_t)sizeof(t->header))) {
 			out[got++] = take_packet(t, (uint32_t)len - sizeof(t->header));
+			bytes += (uint32_t)len;
 		} else if (len < 0 && errno == EAGAIN) {
 			q->ready = false;
 			break;
@@ -130,25 +137,6 @@ static uint16_t tap_rx(
 	return got;
 }
 
-static fast_inline void make_header(const struct packet *p, struct virtio_net_hdr_v1 *h)
-{
-	*h = (struct virtio_net_hdr_v1){0};
-	if (p->flags & PACKET_CSUM) {
-		h->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-		h->csum_start = p->csum_start;
-		h->csum_offset = p->csum_offset;
-	} else if (p->flags & PACKET_CSUM_GOOD) {
-		h->flags = VIRTIO_NET_HDR_F_DATA_VALID;
-	}
-	if (p->gso_type != GSO_NONE) {
-		h->gso_type = p->gso_type;
-		if (p->flags & PACKET_GSO_ECN)
-			h->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
-		h->gso_size = p->gso_size;
-		h->hdr_len = p->hdr_len;
-	}
-}
-
 // 0 or negative errno.
 static int send_packet(struct tap_queue *t, const struct packet *p)
 {
@@ -157,7 +145,7 @@ static int send_packet(struct tap_queue *t, const struct packet *p)
 
 	if (unlikely(p->n_frames > TX_FRAMES_MAX))
 		return -EMSGSIZE;
-	make_header(p, &header);
+	vnet_header_make(p, &header);
 	t->tx[0] = (struct iovec){&header, sizeof(header)};
 	for (; p; p = p->next)
 		t->tx[n++] = (struct iovec){p->data, p->len};
@@ -167,26 +155,36 @@ static int send_packet(struct tap_queue *t, const struct packet *p)
 static uint16_t tap_tx(struct port_queue *q, struct packet_cache *c, struct packet **in, uint16_t n)
 {
 	struct tap_queue *t = q->driver;
+	const bool merges = q->caps & PORT_TX_CSUM && q->caps & PORT_TX_TSO;
 	uint16_t sent = 0;
 
 	while (sent < n) {
-		int err = send_packet(t, in[sent]);
+		unsigned run = 1;
+		int err;
 
-		if (unlikely(err)) {
-			if (err == -EINTR)
-				continue;
-			if (err == -EBADFD || err == -ENODEV) {
-				q->error = -err;
-				break;
-			}
-			// Full, short of memory, or set down by its owner: the rest is refused too.
-			if (err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM || err == -EIO)
-				break;
-			counter_add(&t->tx_invalid, 1);
+		// Every packet costs a system call: two that become one are worth it.
+		if (merges && merge_is_likely(in[sent])) {
+			run = merge_count(in + sent, n - sent);
+			merge(in + sent, run);
 		}
-		sent++;
+		err = send_packet(t, in[sent]);
+		if (unlikely(err && err != -EINTR && err != -EBADFD && err != -ENODEV &&
+			     err != -EAGAIN && err != -ENOBUFS && err != -ENOMEM && err != -EIO)) {
+			counter_add(&t->tx_invalid, run);
+			err = 0;
+		}
+		if (likely(!err)) {
+			packet_free(c, in[sent]); // with the whole run
+			sent += (uint16_t)run;
+			continue;
+		}
+		merge_undo(in + sent, run);
+		if (err == -EINTR)
+			continue;
+		if (err == -EBADFD || err == -ENODEV)
+			q->error = -err;
+		break; // full, short of memory, or set down by its owner: the rest is refused too
 	}
-	packet_free_bulk(c, in, sent);
 	return sent;
 }
 

@@ -78,6 +78,10 @@ void fdb_lookup_bulk(const struct fdb *, const fdb_key_t *keys, fdb_hit_t *hits,
 uint64_t fdb_source_bulk(
 	struct fdb *, const fdb_key_t *keys, port_id_t ingress, fdb_hit_t *hits, unsigned n);
 
+// Both at once, so that their cache misses overlap. Returns what fdb_source_bulk() does.
+uint64_t fdb_both_bulk(struct fdb *, const fdb_key_t *src, port_id_t ingress, fdb_hit_t *src_hits,
+	const fdb_key_t *dst, fdb_hit_t *dst_hits, unsigned n);
+
 // -- control side: 0 or negative errno ------------------------------------------
 struct fdb_config {
 	uint32_t max_entries;        // 0 = 1M (1 << 20); at most FDB_MAX_ENTRIES

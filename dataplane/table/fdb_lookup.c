@@ -266,39 +266,72 @@ static __attribute__((noinline)) uint64_t search_on(const struct fdb *f, const s
 	return here;
 }
 
-// Inlined with a constant kind and `source` into one function per kind and side.
-static fast_inline uint64_t bulk(const struct fdb *f, const fdb_key_t *keys, port_id_t ingress,
-	fdb_hit_t *hits, unsigned n, const struct kind k, bool source)
+// First half: hash, and fetch the home buckets.
+static fast_inline void begin(const struct fdb *f, const struct fdb_table *t, struct probes *p,
+	const fdb_key_t *keys, unsigned n, const struct kind k)
 {
-	const struct fdb_table *t = atomic_load_explicit(&f->table, memory_order_acquire);
 	const struct fdb_layout l = f->layout;
 	const struct fdb_mix mix = f->mix;
-	struct verdicts v;
-	struct probes p;
 
-	k.hash(&p, &mix, &l, t, keys, n);
+	k.hash(p, &mix, &l, t, keys, n);
 	for (unsigned i = 0; i < n; i++)
-		__builtin_prefetch((const void *)p.bucket[i]);
-	for (unsigned i = 0; i < n; i++) {
-		slot_t *bucket = p.bucket[i];
+		__builtin_prefetch((const void *)p->bucket[i]);
+}
 
-		p.slot[i] = slot_load(&bucket[k.match(bucket, p.want[i], l.match_mask)]);
+// Second half: compare. Inlined with a constant kind and `source`.
+static fast_inline uint64_t finish(const struct fdb *f, const struct fdb_table *t, struct probes *p,
+	const fdb_key_t *keys, port_id_t ingress, fdb_hit_t *hits, unsigned n, const struct kind k,
+	bool source)
+{
+	const struct fdb_layout l = f->layout;
+	struct verdicts v;
+
+	for (unsigned i = 0; i < n; i++) {
+		slot_t *bucket = p->bucket[i];
+
+		p->slot[i] = slot_load(&bucket[k.match(bucket, p->want[i], l.match_mask)]);
 	}
-	v = k.judge(&p, &l, ingress, hits, n, source);
+	v = k.judge(p, &l, ingress, hits, n, source);
 	if (source) {
 		uint64_t todo = v.unmarked & ~v.elsewhere;
 
 		for (; unlikely(todo); todo &= todo - 1) {
 			unsigned i = (unsigned)__builtin_ctzll(todo);
-			slot_t *bucket = p.bucket[i];
+			slot_t *bucket = p->bucket[i];
 
-			mark_seen(&bucket[k.match(bucket, p.want[i], l.match_mask)], p.slot[i]);
+			mark_seen(&bucket[k.match(bucket, p->want[i], l.match_mask)], p->slot[i]);
 		}
 	}
 	if (unlikely(v.missed))
 		v.elsewhere &=
-			~search_on(f, t, &p, keys, source ? ingress : PORT_NONE, hits, v.missed);
+			~search_on(f, t, p, keys, source ? ingress : PORT_NONE, hits, v.missed);
 	return v.elsewhere;
+}
+
+static fast_inline uint64_t bulk(const struct fdb *f, const fdb_key_t *keys, port_id_t ingress,
+	fdb_hit_t *hits, unsigned n, const struct kind k, bool source)
+{
+	const struct fdb_table *t = atomic_load_explicit(&f->table, memory_order_acquire);
+	struct probes p;
+
+	begin(f, t, &p, keys, n, k);
+	return finish(f, t, &p, keys, ingress, hits, n, k, source);
+}
+
+// Sources and destinations: the buckets of the ones arrive while the others are compared.
+static fast_inline uint64_t both(const struct fdb *f, const fdb_key_t *src, port_id_t ingress,
+	fdb_hit_t *src_hits, const fdb_key_t *dst, fdb_hit_t *dst_hits, unsigned n,
+	const struct kind k)
+{
+	const struct fdb_table *t = atomic_load_explicit(&f->table, memory_order_acquire);
+	struct probes p, q;
+	uint64_t news;
+
+	begin(f, t, &p, src, n, k);
+	begin(f, t, &q, dst, n, k);
+	news = finish(f, t, &p, src, ingress, src_hits, n, k, true);
+	finish(f, t, &q, dst, PORT_NONE, dst_hits, n, k, false);
+	return news;
 }
 
 static const struct kind kind_scalar = {hash_scalar, match_scalar, judge_scalar};
@@ -314,7 +347,14 @@ static uint64_t source_scalar(
 	return bulk(f, keys, ingress, hits, n, kind_scalar, true);
 }
 
-static const struct fdb_ops ops_scalar = {"scalar", lookup_scalar, source_scalar, scan_scalar};
+static uint64_t both_scalar(struct fdb *f, const fdb_key_t *src, port_id_t ingress,
+	fdb_hit_t *src_hits, const fdb_key_t *dst, fdb_hit_t *dst_hits, unsigned n)
+{
+	return both(f, src, ingress, src_hits, dst, dst_hits, n, kind_scalar);
+}
+
+static const struct fdb_ops ops_scalar = {
+	"scalar", lookup_scalar, source_scalar, both_scalar, scan_scalar};
 
 #if defined(__x86_64__) && !defined(SCALAR_ONLY)
 static const struct kind kind_avx2 = {hash_scalar, match_avx2, judge_scalar};
@@ -332,6 +372,12 @@ AVX2 static uint64_t source_avx2(
 	return bulk(f, keys, ingress, hits, n, kind_avx2, true);
 }
 
+AVX2 static uint64_t both_avx2(struct fdb *f, const fdb_key_t *src, port_id_t ingress,
+	fdb_hit_t *src_hits, const fdb_key_t *dst, fdb_hit_t *dst_hits, unsigned n)
+{
+	return both(f, src, ingress, src_hits, dst, dst_hits, n, kind_avx2);
+}
+
 AVX512 static void lookup_avx512(
 	const struct fdb *f, const fdb_key_t *keys, fdb_hit_t *hits, unsigned n)
 {
@@ -344,8 +390,15 @@ AVX512 static uint64_t source_avx512(
 	return bulk(f, keys, ingress, hits, n, kind_avx512, true);
 }
 
-static const struct fdb_ops ops_avx2 = {"avx2", lookup_avx2, source_avx2, scan_scalar};
-static const struct fdb_ops ops_avx512 = {"avx512", lookup_avx512, source_avx512, scan_avx512};
+AVX512 static uint64_t both_avx512(struct fdb *f, const fdb_key_t *src, port_id_t ingress,
+	fdb_hit_t *src_hits, const fdb_key_t *dst, fdb_hit_t *dst_hits, unsigned n)
+{
+	return both(f, src, ingress, src_hits, dst, dst_hits, n, kind_avx512);
+}
+
+static const struct fdb_ops ops_avx2 = {"avx2", lookup_avx2, source_avx2, both_avx2, scan_scalar};
+static const struct fdb_ops ops_avx512 = {
+	"avx512", lookup_avx512, source_avx512, both_avx512, scan_avx512};
 #endif
 
 const struct fdb_ops *fdb_ops_nth(unsigned nth)
@@ -372,4 +425,10 @@ uint64_t fdb_source_bulk(
 	struct fdb *f, const fdb_key_t *keys, port_id_t ingress, fdb_hit_t *hits, unsigned n)
 {
 	return f->ops->source(f, keys, ingress, hits, n);
+}
+
+uint64_t fdb_both_bulk(struct fdb *f, const fdb_key_t *src, port_id_t ingress, fdb_hit_t *src_hits,
+	const fdb_key_t *dst, fdb_hit_t *dst_hits, unsigned n)
+{
+	return f->ops->both(f, src, ingress, src_hits, dst, dst_hits, n);
 }

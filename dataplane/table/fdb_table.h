@@ -84,6 +84,8 @@ struct fdb_ops {
 	const char *name;
 	void (*lookup)(const struct fdb *, const fdb_key_t *, fdb_hit_t *, unsigned n);
 	uint64_t (*source)(struct fdb *, const fdb_key_t *, port_id_t, fdb_hit_t *, unsigned n);
+	uint64_t (*both)(struct fdb *, const fdb_key_t *src, port_id_t, fdb_hit_t *,
+		const fdb_key_t *dst, fdb_hit_t *, unsigned n);
 	// Control: the lanes of a bucket that hold `want` (bits 0..7), and those that are free
 	// (bits 8..15). Without a branch, so that the misses of consecutive calls overlap.
 	unsigned (*scan)(const slot_t *bucket, uint64_t want, uint64_t mask);

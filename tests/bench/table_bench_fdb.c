@@ -140,10 +140,9 @@ static double both(struct fdb *f, const fdb_key_t *src, const fdb_key_t *dst, si
 	uint64_t start = clock_cycles();
 
 	for (size_t i = 0; i < n; i += BURST) {
-		fdb_hit_t hits[BURST];
+		fdb_hit_t src_hits[BURST], hits[BURST];
 
-		sink += fdb_source_bulk(f, &src[i], 0, hits, BURST);
-		fdb_lookup_bulk(f, &dst[i], hits, BURST);
+		sink += fdb_both_bulk(f, &src[i], 0, src_hits, &dst[i], hits, BURST);
 		sink += hits[i / BURST % BURST];
 	}
 	return (double)(clock_cycles() - start) / (double)n;

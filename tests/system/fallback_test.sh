@@ -92,6 +92,10 @@ works "software checksums" t b
 start tx_budget
 attach a b
 works "no TX budget" a b
+start packet_gso
+attach a b t
+works "no GSO to veth" a b
+works "no GSO to veth" t b
 start tap_uso
 attach a t
 check "without USO the container is told so" eval \

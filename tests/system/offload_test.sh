@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # asan: yes
 # What senders leave to hardware: segmentation and checksums. A TAP gives and takes whole 64 KiB
-# segments; for veth they are cut in software, IPv4 and IPv6, TCP and UDP, with and without a tag.
+# segments, and a veth takes them; what a veth gives, cut by its sender, is put together. Without
+# the kernel's help (packet_gso) they are cut in software. IPv4 and IPv6, TCP and UDP, with and
+# without a tag.
 #
 #	t: TAP    u: TAP    x: veth    tt: TAP          xx: veth
 #	access 10 access 10 access 10  trunk 10,20      trunk 10,20, all their traffic tagged 10
@@ -70,13 +72,29 @@ pair_check() {
 		"$v6" 600 --segment $size --size $((6 * size + 333))
 }
 
+# merged_check FROM TO TEXT: the receiver gets fewer and longer packets than the port was sent.
+merged_check() {
+	local from=$1 to=$2 before packets seen
+	before="$(port_counter "$to" tx_packets) $(seen_by "$to")"
+	tcp_check "$from-$to $3" "$from" "$to" "10.0.0.${number[$to]}" -n 16M
+	read -r packets seen <<<"$before"
+	packets=$(($(port_counter "$to" tx_packets) - packets)) seen=$(($(seen_by "$to") - seen))
+	check "$from-$to $3: $packets segments arrive as $seen packets" [ $((seen * 3)) -lt $packets ]
+}
+
+seen_by() {
+	on "$1" cat /proc/net/dev | awk '$1 == "eth0:" {print $3}'
+}
+
 dut_start
 hosts_make 1500
 pair_check t u whole 1500
 pair_check t tt whole 1500
-pair_check t x cut 1500
-pair_check t xx cut 1500
+pair_check tt x whole 1500
+pair_check t xx whole 1500
 # veth under XDP gives no segments, but unfinished checksums, behind the tag too.
+merged_check xx x "TCP, tagged to untagged"
+merged_check x xx "TCP, untagged to tagged"
 for to in x tt; do
 	tcp_check "xx-$to TCP behind a tag" xx $to "10.0.0.${number[$to]}" -n 8M
 	datagrams_check "xx-$to UDP behind a tag, IPv6" xx $to "fd00::${number[$to]}" 300 --size 1452
@@ -90,12 +108,33 @@ done
 checksums_check "${hosts[@]}"
 check_conservation
 
+# Without the packet socket: cut in software.
+for host in "${hosts[@]}"; do
+	host_del "$host"
+done
+daemon_kill
+daemon_start --disable-feature packet_gso
+hosts_make 1500
+pair_check t x cut 1500
+pair_check tt xx cut 1500
+tcp_check "xx-x TCP behind a tag" xx x 10.0.0.3 -n 8M
+checksums_check "${hosts[@]}"
+check_conservation
+
 # The same in packets of several frames.
 for host in "${hosts[@]}"; do
 	host_del "$host"
 done
 hosts_make 9000
 pair_check tt x cut 9000
+for host in "${hosts[@]}"; do
+	host_del "$host"
+done
+daemon_kill
+daemon_start
+hosts_make 9000
+pair_check tt x whole 9000
+merged_check xx x "TCP, MTU 9000"
 for pair in "xx x" "xx t" "x tt" "tt xx"; do
 	read -r from to <<<"$pair"
 	tcp_check "$from-$to TCP behind a tag, MTU 9000" "$from" "$to" "10.0.0.${number[$to]}" -n 8M

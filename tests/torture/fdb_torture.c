@@ -73,6 +73,7 @@ static void *read_on(void *arg)
 			 which[FDB_BURST];
 		fdb_hit_t hits[FDB_BURST];
 		fdb_key_t keys[FDB_BURST];
+		fdb_hit_t other[FDB_BURST];
 
 		for (unsigned i = 0; i < burst; i++) {
 			set[i] = next_random(&state) % 3;
@@ -82,10 +83,18 @@ static void *read_on(void *arg)
 						: absent(which[i]);
 		}
 		o = ops[next_random(&state) % n_ops];
-		if (next_random(&state) & 1)
+		switch (next_random(&state) % 3) {
+		case 0:
 			o->lookup(f, keys, hits, burst);
-		else
+			break;
+		case 1:
 			o->source(f, keys, next_random(&state) % N_PORTS, hits, burst);
+			break;
+		default: // the same keys as destinations
+			o->both(f, keys, next_random(&state) % N_PORTS, other, keys, hits, burst);
+			for (unsigned i = 0; i < burst; i++)
+				check(set[i], which[i], keys[i], other[i]);
+		}
 		for (unsigned i = 0; i < burst; i++) {
 			check(set[i], which[i], keys[i], hits[i]);
 			found += hits[i] != FDB_MISS;

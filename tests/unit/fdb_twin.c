@@ -173,25 +173,32 @@ static void lookup(struct twin *t, bool source)
 {
 	unsigned n = 1 + pick(t, FDB_BURST), which[FDB_BURST];
 	port_id_t port = (port_id_t)pick(t, t->n_ports);
-	fdb_hit_t hits[FDB_BURST + 1];
-	fdb_key_t keys[FDB_BURST];
+	fdb_hit_t hits[FDB_BURST + 1], dst_hits[FDB_BURST + 1];
+	fdb_key_t keys[FDB_BURST], dst[FDB_BURST];
+	unsigned dst_which[FDB_BURST];
 	const struct fdb_ops *ops;
 	uint64_t unknown = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		which[i] = pick_key(t);
 		keys[i] = key_of(which[i]);
+		dst_which[i] = pick_key(t);
+		dst[i] = key_of(dst_which[i]);
 		unknown |= (uint64_t) !(t->e[which[i]].present && t->e[which[i]].port == port) << i;
 	}
 	for (unsigned v = 0; (ops = fdb_ops_nth(v)); v++) {
-		hits[n] = 0x12345678;
-		if (source)
+		hits[n] = dst_hits[n] = 0x12345678;
+		if (!source)
+			ops->lookup(t->fdb, keys, hits, n);
+		else if (n % 2)
 			must(t, ops->source(t->fdb, keys, port, hits, n) == unknown);
 		else
-			ops->lookup(t->fdb, keys, hits, n);
-		must(t, hits[n] == 0x12345678);
-		for (unsigned i = 0; i < n; i++)
+			must(t, ops->both(t->fdb, keys, port, hits, dst, dst_hits, n) == unknown);
+		must(t, hits[n] == 0x12345678 && dst_hits[n] == 0x12345678);
+		for (unsigned i = 0; i < n; i++) {
 			must(t, hits[i] == expected(t, which[i]));
+			must(t, !source || n % 2 || dst_hits[i] == expected(t, dst_which[i]));
+		}
 	}
 	for (unsigned i = 0; i < n; i++) {
 		t->totals.lookups++;
