@@ -121,6 +121,8 @@ static void fill_row(
 	row->rx_bytes += n->rx_bytes;
 	row->tx_packets += n->tx_packets;
 	row->tx_bytes += n->tx_bytes;
+	row->tx_merged += lost->tx_merged;
+	row->tx_merged_bytes += lost->tx_merged_bytes;
 	row->flood_copies += n->copies;
 	row->segments += n->segments;
 	row->forwarded += n->forwarded;

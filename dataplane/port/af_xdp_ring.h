@@ -103,7 +103,9 @@ struct xsk {
 	uint32_t *done_consumer; // ours
 
 	cache_aligned uint32_t done_mask;
-	_Atomic bool unsent;         // the transmit ring waits for another system call
+	_Atomic bool unsent; // the transmit ring waits for another system call
+	uint64_t tx_merged;  // by the sending worker; read by control, like the next
+	uint64_t tx_merged_bytes;
 	_Atomic uint64_t tx_refused; // packets of more frames than the kernel takes
 	uint32_t features;           // enum xsk_feature
 	uint32_t fill_target;        // frames that the kernel has to receive into

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "dataplane/counters.h"
 #include "dataplane/port/af_xdp_bulk.h"
 #include "dataplane/port/af_xdp_worker.h"
 
@@ -303,6 +304,8 @@ int xsk_add_stats(const struct xsk *x, struct port_stats *out)
 	if (getsockopt(x->fd, SOL_XDP, XDP_STATISTICS, &s, &len))
 		return -errno;
 	out->kernel_ring_full += s.rx_ring_full;
+	out->tx_merged += counter_read(&x->tx_merged);
+	out->tx_merged_bytes += counter_read(&x->tx_merged_bytes);
 	// A frame that finds no place to be received into is also counted as dropped.
 	out->kernel_fill_empty += s.rx_fill_ring_empty_descs;
 	if (s.rx_dropped > s.rx_fill_ring_empty_descs)

@@ -242,6 +242,8 @@ static unsigned send_bulk(
 	err = bulk_send(x->bulk_fd, in[0]);
 	*full = err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM;
 	if (likely(!err)) {
+		if (run > 1)
+			merge_add(in[0], run, &x->tx_merged, &x->tx_merged_bytes);
 		packet_free(c, in[0]);
 		return run;
 	}
@@ -269,13 +271,16 @@ uint16_t af_xdp_tx(struct port_queue *q, struct packet_cache *c, struct packet *
 
 		if (unlikely(bulk && (p->gso_type != GSO_NONE || merge_is_likely(p)))) {
 			bool full = false;
-			unsigned run;
+			unsigned run = 0;
 
 			if (x->tx_next != submitted) {
 				submit(q, x);
 				submitted = x->tx_next;
 			}
-			run = send_bulk(x, c, in + sent, n - sent, &full);
+			if (unlikely(atomic_load_explicit(&x->unsent, memory_order_relaxed)))
+				full = p->gso_type != GSO_NONE; // nothing overtakes the ring
+			else
+				run = send_bulk(x, c, in + sent, n - sent, &full);
 			sent += (uint16_t)run;
 			if (run)
 				continue;

@@ -28,6 +28,8 @@ void port_stats_add(struct port_stats *sum, const struct port_stats *s)
 	sum->kernel_stalled += s->kernel_stalled;
 	sum->kernel_no_socket += s->kernel_no_socket;
 	sum->tx_bytes_copied += s->tx_bytes_copied;
+	sum->tx_merged += s->tx_merged;
+	sum->tx_merged_bytes += s->tx_merged_bytes;
 }
 
 void port_stats_sub(struct port_stats *sum, const struct port_stats *s)
@@ -38,6 +40,8 @@ void port_stats_sub(struct port_stats *sum, const struct port_stats *s)
 	sum->kernel_stalled -= s->kernel_stalled;
 	sum->kernel_no_socket -= s->kernel_no_socket;
 	sum->tx_bytes_copied -= s->tx_bytes_copied;
+	sum->tx_merged -= s->tx_merged;
+	sum->tx_merged_bytes -= s->tx_merged_bytes;
 }
 
 int port_fail(struct port *port, int err, const char *fmt, ...)
