@@ -27,6 +27,8 @@ void port_stats_add(struct port_stats *sum, const struct port_stats *s)
 	sum->kernel_invalid += s->kernel_invalid;
 	sum->kernel_stalled += s->kernel_stalled;
 	sum->kernel_no_socket += s->kernel_no_socket;
+	sum->tx_merged += s->tx_merged;
+	sum->tx_merged_bytes += s->tx_merged_bytes;
 	sum->tx_bytes_copied += s->tx_bytes_copied;
 }
 
@@ -37,6 +39,8 @@ void port_stats_sub(struct port_stats *sum, const struct port_stats *s)
 	sum->kernel_invalid -= s->kernel_invalid;
 	sum->kernel_stalled -= s->kernel_stalled;
 	sum->kernel_no_socket -= s->kernel_no_socket;
+	sum->tx_merged -= s->tx_merged;
+	sum->tx_merged_bytes -= s->tx_merged_bytes;
 	sum->tx_bytes_copied -= s->tx_bytes_copied;
 }
 

@@ -36,7 +36,9 @@ struct tap_queue {
 	struct iovec tx[1 + TX_FRAMES_MAX];
 	uint64_t no_frame; // read side's; these are read by control
 	uint64_t rx_invalid;
-	uint64_t tx_invalid; // send side's
+	uint64_t tx_invalid; // send side's, like the next; see struct port_stats
+	uint64_t tx_merged;
+	uint64_t tx_merged_bytes;
 };
 
 struct tap_port {
@@ -174,6 +176,8 @@ static uint16_t tap_tx(struct port_queue *q, struct packet_cache *c, struct pack
 			err = 0;
 		}
 		if (likely(!err)) {
+			counter_add(&t->tx_merged, run - 1);
+			counter_add(&t->tx_merged_bytes, (run - 1) * (uint64_t)in[sent]->hdr_len);
 			packet_free(c, in[sent]); // with the whole run
 			sent += (uint16_t)run;
 			continue;
@@ -245,6 +249,8 @@ static int tap_read_stats(const struct port *port, struct port_stats *out)
 		const struct tap_queue *t = &tap->queue[i];
 
 		out->kernel_fill_empty += counter_read(&t->no_frame);
+		out->tx_merged += counter_read(&t->tx_merged);
+		out->tx_merged_bytes += counter_read(&t->tx_merged_bytes);
 		out->kernel_invalid += counter_read(&t->rx_invalid) + counter_read(&t->tx_invalid);
 	}
 	return 0;

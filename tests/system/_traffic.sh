@@ -93,7 +93,7 @@ gt_counts() {
 		link+="$(link_counter "$1" $name) "
 	done
 	echo "$link $(g stats show --port "$1" --json |
-		jq -r '.ports[0] | "\(.rx_packets) \(.rx_bytes) \(.tx_packets) \(.tx_bytes)"')"
+		jq -r '.ports[0] | "\(.rx_packets) \(.rx_bytes) \(.tx_packets - .tx_merged) \(.tx_bytes - .tx_merged_bytes)"')"
 }
 
 # The same, read until nothing moves between two readings.
