@@ -121,14 +121,14 @@ static void fill_row(
 	row->rx_bytes += n->rx_bytes;
 	row->tx_packets += n->tx_packets;
 	row->tx_bytes += n->tx_bytes;
-	row->tx_merged += lost->tx_merged;
-	row->tx_merged_bytes += lost->tx_merged_bytes;
 	row->flood_copies += n->copies;
 	row->segments += n->segments;
 	row->forwarded += n->forwarded;
 	row->exception_packets += n->exception;
 	row->rx_drops += method_drops(n);
 	row->kernel_drops += method_kernel_drops(lost);
+	row->tx_merged += lost->tx_merged;
+	row->tx_merged_bytes += lost->tx_merged_bytes;
 }
 
 static int show_port(struct control *c, const struct model_port *p, int worker,
@@ -156,7 +156,7 @@ static void add_removed(const struct control *c, int worker, struct rpc_stats_sh
 		if (worker < 0 || (unsigned)worker == i)
 			fill_row(&result->total, &c->removed[i], &(struct port_stats){0});
 	if (worker < 0)
-		result->total.kernel_drops += method_kernel_drops(&c->removed_losses);
+		fill_row(&result->total, &(struct port_counters){0}, &c->removed_losses);
 }
 
 int rpc_stats_show(struct rpc_call *call, const struct rpc_stats_show_params *params,

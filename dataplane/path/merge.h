@@ -10,7 +10,6 @@
 // identifications, equal lengths but for the last one. Pure; any thread that owns the packets.
 #pragma once
 
-#include "dataplane/counters.h"
 #include "dataplane/packet.h"
 
 #define MERGE_MIN 4 // fewer segments are as cheap apart
@@ -28,16 +27,6 @@ static fast_inline bool merge_is_likely(const struct packet *p)
 // Makes in[0] the packet that stands for n segments, as counted: a chain of all their frames, which
 // are freed with it. in[] stays as it is.
 void merge(struct packet *const *in, unsigned n);
-
-// How many n merged segments, of which p is the packet that stands for them, are beyond one, and
-// the header bytes that they left behind. Added to the sending queue's counters, which control
-// reads.
-static fast_inline void merge_add(
-	const struct packet *p, unsigned n, uint64_t *merged, uint64_t *bytes)
-{
-	counter_add(merged, n - 1);
-	counter_add(bytes, (uint64_t)(n - 1) * p->hdr_len);
-}
 
 // Undoes that: in[0..n) are packets of their own again. The same n.
 void merge_undo(struct packet *const *in, unsigned n);

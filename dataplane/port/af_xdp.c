@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "bpf/shared.h"
 #include "dataplane/port/af_xdp_admit.h"
+#include "dataplane/port/af_xdp_bulk.h"
 #include "dataplane/port/af_xdp_socket.h"
 #include "dataplane/port/af_xdp_worker.h"
 #include "dataplane/port/guard.h"
@@ -36,9 +37,9 @@ struct af_xdp_port {
 	struct packet_pool *pool;
 	struct netdev_facts netdev;
 	struct admit *admit;
-	int netns_fd; // -1 = our own
-	int promisc_fd;
-	int guard; // enum guard_state; negative = there is none of ours
+	int netns_fd;   // -1 = our own
+	int promisc_fd; // the same packet socket sends what AF_XDP cannot: see af_xdp_bulk.h
+	int guard;      // enum guard_state; negative = there is none of ours
 	struct xsk *queue[PORT_QUEUES_MAX];
 };
 
@@ -170,6 +171,9 @@ static int open_sockets(struct port *port, const struct port_config *c)
 {
 	struct af_xdp_port *a = port->driver;
 	bool veth = strcmp(a->netdev.kind, "veth") == 0;
+	// Without it, output() segments.
+	const bool bulk = veth && probe_has(PROBE_TX_METADATA) && probe_has(PROBE_PACKET_GSO) &&
+			  bulk_prepare(a->promisc_fd, a->netdev.ifindex);
 	const char *step = "";
 
 	for (unsigned i = 0; i < port->n_queues; i++) {
@@ -184,7 +188,7 @@ static int open_sockets(struct port *port, const struct port_config *c)
 			.tx_metadata = probe_has(PROBE_TX_METADATA),
 			.software_checksum = !veth,
 			.tx_budget = probe_has(PROBE_TX_BUDGET),
-			.bulk = veth && probe_has(PROBE_TX_METADATA) && probe_has(PROBE_PACKET_GSO),
+			.bulk_fd = bulk ? a->promisc_fd : -1,
 		};
 		int err = xsk_open(&a->queue[i], &config, &step);
 
@@ -193,8 +197,7 @@ static int open_sockets(struct port *port, const struct port_config *c)
 		q->driver = a->queue[i];
 		q->fd = a->queue[i]->fd;
 		q->caps = (config.tx_metadata ? PORT_TX_CSUM : 0) |
-			  (veth ? PORT_RX_UNFINISHED : 0) |
-			  (a->queue[i]->bulk_fd >= 0 ? PORT_TX_TSO | PORT_TX_USO : 0);
+			  (veth ? PORT_RX_UNFINISHED : 0) | (bulk ? PORT_TX_TSO | PORT_TX_USO : 0);
 	}
 	return 0;
 }
@@ -319,9 +322,9 @@ static int open_here(struct port *port, const struct port_config *c)
 	port->ifindex = a->netdev.ifindex;
 	err = put_guard(port, c);
 	if (!err)
-		err = open_sockets(port, c);
-	if (!err)
 		err = be_promiscuous(port);
+	if (!err)
+		err = open_sockets(port, c);
 	if (!err)
 		err = attach_program(port, c);
 	return err;

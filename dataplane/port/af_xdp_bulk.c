@@ -4,6 +4,7 @@
 #include "dataplane/port/af_xdp_bulk.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_packet.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -15,22 +16,15 @@
 #define FRAMES_MAX  255        // longer chains, which no port makes, are refused
 #define SEND_BUFFER (16 << 20) // bytes of skbs on their way
 
-int bulk_open(int ifindex)
+bool bulk_prepare(int fd, int ifindex)
 {
-	// Protocol 0: nothing is received.
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = ifindex};
 	int on = 1, buffer = SEND_BUFFER;
 
-	if (fd < 0)
-		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof(buffer));
-	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) ||
-		bind(fd, (struct sockaddr *)&address, sizeof(address))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	return !fcntl(fd, F_SETFL, O_NONBLOCK) &&
+	       !setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) &&
+	       !bind(fd, (struct sockaddr *)&address, sizeof(address));
 }
 
 int bulk_send(int fd, const struct packet *p)

@@ -4,11 +4,13 @@
 // 64 KiB instead of once per segment. Private to the af_xdp port.
 #pragma once
 
+#include <stdbool.h>
+
 #include "dataplane/packet.h"
 
-// A socket bound to the netdev of the calling thread's namespace, which receives nothing; -1 when
-// that fails.
-int bulk_open(int ifindex);
+// Prepares a packet socket of protocol 0, which receives nothing, to send on a netdev of its
+// namespace. False when the kernel will not.
+bool bulk_prepare(int fd, int ifindex);
 
 // 0 or negative errno. The data is copied: the packet stays the caller's. Never blocks.
 int bulk_send(int fd, const struct packet *);

@@ -97,15 +97,15 @@ struct xsk {
 	uint32_t tx_next;   // our producer index
 	uint32_t completed; // descriptors that came back; tx_next - completed are the kernel's
 	int fd;
-	int bulk_fd; // packet socket for packets with GSO; -1 = none
+	int bulk_fd; // the port's packet socket, for packets with GSO; -1 = not used
 	uint64_t *done;
 	uint32_t *done_producer; // kernel's
 	uint32_t *done_consumer; // ours
 
 	cache_aligned uint32_t done_mask;
-	_Atomic bool unsent; // the transmit ring waits for another system call
-	uint64_t tx_merged;  // by the sending worker; read by control, like the next
-	uint64_t tx_merged_bytes;
+	_Atomic bool unsent;         // the transmit ring waits for another system call
+	uint64_t tx_merged;          // see struct port_stats
+	uint64_t tx_merged_bytes;    //
 	_Atomic uint64_t tx_refused; // packets of more frames than the kernel takes
 	uint32_t features;           // enum xsk_feature
 	uint32_t fill_target;        // frames that the kernel has to receive into

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "dataplane/counters.h"
-#include "dataplane/port/af_xdp_bulk.h"
 #include "dataplane/port/af_xdp_worker.h"
 
 #define RX_RING_DEFAULT 4096 // outlasts a worker that the scheduler takes away for some ms
@@ -198,7 +197,7 @@ int xsk_open(struct xsk **out, const struct xsk_config *c, const char **step)
 		return -ENOMEM;
 	x->geometry = packet_pool_geometry(c->pool);
 	x->serial = c->serial;
-	x->bulk_fd = -1;
+	x->bulk_fd = c->bulk_fd;
 	x->features =
 		(c->multi_buffer ? XSK_MULTI_BUFFER : 0) | (c->tx_metadata ? XSK_TX_METADATA : 0);
 	*step = "socket";
@@ -223,8 +222,6 @@ int xsk_open(struct xsk **out, const struct xsk_config *c, const char **step)
 	if (err)
 		goto err;
 	x->bound_to = c->ifindex;
-	if (c->bulk)
-		x->bulk_fd = bulk_open(c->ifindex); // without it, output() segments
 	*out = x;
 	return 0;
 
@@ -287,8 +284,6 @@ void xsk_close(struct xsk *x, struct packet_pool *pool)
 			munmap(x->map[i].start, x->map[i].size);
 	if (x->fd >= 0)
 		close(x->fd);
-	if (x->bulk_fd >= 0)
-		close(x->bulk_fd);
 	if (x->bound_to)
 		note_closed(x->bound_to);
 	sweep(x, &cache);
@@ -304,13 +299,13 @@ int xsk_add_stats(const struct xsk *x, struct port_stats *out)
 	if (getsockopt(x->fd, SOL_XDP, XDP_STATISTICS, &s, &len))
 		return -errno;
 	out->kernel_ring_full += s.rx_ring_full;
-	out->tx_merged += counter_read(&x->tx_merged);
-	out->tx_merged_bytes += counter_read(&x->tx_merged_bytes);
 	// A frame that finds no place to be received into is also counted as dropped.
 	out->kernel_fill_empty += s.rx_fill_ring_empty_descs;
 	if (s.rx_dropped > s.rx_fill_ring_empty_descs)
 		out->kernel_invalid += s.rx_dropped - s.rx_fill_ring_empty_descs;
 	out->kernel_invalid += s.rx_invalid_descs + s.tx_invalid_descs +
 			       atomic_load_explicit(&x->tx_refused, memory_order_relaxed);
+	out->tx_merged += counter_read(&x->tx_merged);
+	out->tx_merged_bytes += counter_read(&x->tx_merged_bytes);
 	return 0;
 }

@@ -15,7 +15,7 @@ struct xsk_config {
 	bool tx_metadata;
 	bool software_checksum; // the device may not take CHECKSUM_PARTIAL: the kernel completes
 	bool tx_budget;
-	bool bulk; // packets with GSO leave by a packet socket: see af_xdp_bulk.h
+	int bulk_fd; // prepared packet socket for packets with GSO, or -1; stays the caller's
 };
 
 // Registers the pool's region, makes the rings, lends frames, binds. In the

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "dataplane/counters.h"
 #include "dataplane/path/merge.h"
 #include "dataplane/port/af_xdp_bulk.h"
 
@@ -242,8 +243,8 @@ static unsigned send_bulk(
 	err = bulk_send(x->bulk_fd, in[0]);
 	*full = err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM;
 	if (likely(!err)) {
-		if (run > 1)
-			merge_add(in[0], run, &x->tx_merged, &x->tx_merged_bytes);
+		counter_add(&x->tx_merged, run - 1);
+		counter_add(&x->tx_merged_bytes, (run - 1) * in[0]->hdr_len);
 		packet_free(c, in[0]);
 		return run;
 	}

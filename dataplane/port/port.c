@@ -27,9 +27,9 @@ void port_stats_add(struct port_stats *sum, const struct port_stats *s)
 	sum->kernel_invalid += s->kernel_invalid;
 	sum->kernel_stalled += s->kernel_stalled;
 	sum->kernel_no_socket += s->kernel_no_socket;
-	sum->tx_bytes_copied += s->tx_bytes_copied;
 	sum->tx_merged += s->tx_merged;
 	sum->tx_merged_bytes += s->tx_merged_bytes;
+	sum->tx_bytes_copied += s->tx_bytes_copied;
 }
 
 void port_stats_sub(struct port_stats *sum, const struct port_stats *s)
@@ -39,9 +39,9 @@ void port_stats_sub(struct port_stats *sum, const struct port_stats *s)
 	sum->kernel_invalid -= s->kernel_invalid;
 	sum->kernel_stalled -= s->kernel_stalled;
 	sum->kernel_no_socket -= s->kernel_no_socket;
-	sum->tx_bytes_copied -= s->tx_bytes_copied;
 	sum->tx_merged -= s->tx_merged;
 	sum->tx_merged_bytes -= s->tx_merged_bytes;
+	sum->tx_bytes_copied -= s->tx_bytes_copied;
 }
 
 int port_fail(struct port *port, int err, const char *fmt, ...)

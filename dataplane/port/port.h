@@ -58,11 +58,9 @@ struct port_stats {
 				    // descriptors it refused
 	uint64_t kernel_stalled;    // came while the worker stood still for PORT_STALL_NS
 	uint64_t kernel_no_socket;  // came in on a queue that the port has no socket for
+	uint64_t tx_merged;         // packets sent that left as part of the one before them
+	uint64_t tx_merged_bytes;   // their headers, which did not leave
 	uint64_t tx_bytes_copied;   // bytes that userspace copied for this port
-	// Of the packets that the port was sent: those that left inside a longer one (merge.h), and
-	// the bytes of their headers, which left once.
-	uint64_t tx_merged;
-	uint64_t tx_merged_bytes;
 };
 
 struct port_ops {

@@ -36,7 +36,7 @@ struct tap_queue {
 	struct iovec tx[1 + TX_FRAMES_MAX];
 	uint64_t no_frame; // read side's; these are read by control
 	uint64_t rx_invalid;
-	uint64_t tx_invalid; // send side's, like the next
+	uint64_t tx_invalid; // send side's, like the next; see struct port_stats
 	uint64_t tx_merged;
 	uint64_t tx_merged_bytes;
 };
@@ -170,14 +170,14 @@ static uint16_t tap_tx(struct port_queue *q, struct packet_cache *c, struct pack
 			merge(in + sent, run);
 		}
 		err = send_packet(t, in[sent]);
-		if (run > 1 && !err)
-			merge_add(in[sent], run, &t->tx_merged, &t->tx_merged_bytes);
 		if (unlikely(err && err != -EINTR && err != -EBADFD && err != -ENODEV &&
 			     err != -EAGAIN && err != -ENOBUFS && err != -ENOMEM && err != -EIO)) {
 			counter_add(&t->tx_invalid, run);
 			err = 0;
 		}
 		if (likely(!err)) {
+			counter_add(&t->tx_merged, run - 1);
+			counter_add(&t->tx_merged_bytes, (run - 1) * (uint64_t)in[sent]->hdr_len);
 			packet_free(c, in[sent]); // with the whole run
 			sent += (uint16_t)run;
 			continue;
@@ -249,9 +249,9 @@ static int tap_read_stats(const struct port *port, struct port_stats *out)
 		const struct tap_queue *t = &tap->queue[i];
 
 		out->kernel_fill_empty += counter_read(&t->no_frame);
-		out->kernel_invalid += counter_read(&t->rx_invalid) + counter_read(&t->tx_invalid);
 		out->tx_merged += counter_read(&t->tx_merged);
 		out->tx_merged_bytes += counter_read(&t->tx_merged_bytes);
+		out->kernel_invalid += counter_read(&t->rx_invalid) + counter_read(&t->tx_invalid);
 	}
 	return 0;
 }
