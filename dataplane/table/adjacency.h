@@ -7,9 +7,9 @@
 //          the same adjacency whatever becomes of the neighbour.
 //
 // No torn read: the line holds two versions of 32 bytes, each with its serial number. Control
-// writes the older one and numbers it last; a reader takes the newer one, and takes it again in
-// the one case that control both finished the other and began this one meanwhile. So a writer
-// that is stopped in the middle delays nobody. Serials have 48 bits and never wrap.
+// writes the older one and numbers it last; a reader takes the newer one, and takes it again when
+// control finished the other and began this one meanwhile. So a writer that is stopped in the
+// middle delays nobody. Serials have 48 bits and never wrap.
 //
 // The header ends where the IP header begins, so it is kept flush right: two stores of 8 bytes and
 // one of 2 (rewrite_apply()), whatever its length. The ethertype is the packet's own: IPv4 may go
@@ -42,6 +42,14 @@ static_assert(sizeof(struct adjacency) == CACHE_LINE, "one line per adjacency");
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "layout of the words");
 
 // -- worker side --------------------------------------------------------------------
+// Whether a serial of 0 says that the line was never written, and not that control was met writing
+// both versions, one after the other.
+static inline bool adjacency_is_blank(const struct adjacency *a)
+{
+	return !atomic_load_explicit(&a->version[0][3], memory_order_acquire) &&
+	       !atomic_load_explicit(&a->version[1][3], memory_order_acquire);
+}
+
 static fast_inline struct rewrite adjacency_read(const struct adjacency *a)
 {
 	struct rewrite r;
@@ -58,7 +66,8 @@ static fast_inline struct rewrite adjacency_read(const struct adjacency *a)
 			r.word[i] =
 				atomic_load_explicit(&a->version[newer][i], memory_order_acquire);
 	} while (unlikely(
-		atomic_load_explicit(&a->version[newer][3], memory_order_relaxed) != r.word[3]));
+		atomic_load_explicit(&a->version[newer][3], memory_order_relaxed) != r.word[3] ||
+		(!r.word[3] && !adjacency_is_blank(a))));
 	return r;
 }
 
