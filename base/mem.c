@@ -3,6 +3,7 @@
 // allocates rarely, and only single-threaded tests read them.
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -57,6 +58,45 @@ void *mem_alloc(size_t size, size_t align)
 void mem_free(void *p)
 {
 	free(p);
+}
+
+void *mem_reserve(size_t size)
+{
+	size_t extra = size >= HUGE_PAGE ? HUGE_PAGE : 0;
+	char *p, *start;
+
+	if (unlikely(must_fail()))
+		return NULL;
+	p = mmap(NULL, size + extra, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	if (!extra)
+		return p;
+	start = (char *)ALIGN_UP((uintptr_t)p, (uintptr_t)HUGE_PAGE);
+	if (start > p)
+		munmap(p, (size_t)(start - p));
+	if (start < p + extra)
+		munmap(start + size, (size_t)(p + extra - start));
+	madvise(start, size, MADV_HUGEPAGE); // advice only
+	return start;
+}
+
+int mem_commit(void *p, size_t size)
+{
+	if (unlikely(must_fail()))
+		return -ENOMEM;
+	return mprotect(p, size, PROT_READ | PROT_WRITE) ? -ENOMEM : 0;
+}
+
+void mem_decommit(void *p, size_t size)
+{
+	madvise(p, size, MADV_DONTNEED);
+}
+
+void mem_unreserve(void *p, size_t size)
+{
+	if (p)
+		munmap(p, size);
 }
 
 void mem_fail_at(uint64_t n)

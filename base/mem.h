@@ -15,6 +15,13 @@ must_check void *mem_zalloc(size_t size, size_t align);
 must_check void *mem_alloc(size_t size, size_t align);
 void mem_free(void *p); // NULL is fine
 
+// Address space without memory, for what must grow in one piece; `size` and what is committed are
+// rounded up to pages. Where it may use transparent huge pages it is aligned for them.
+must_check void *mem_reserve(size_t size);       // NULL when there is none
+must_check int mem_commit(void *p, size_t size); // a part that reads as zeros; or -ENOMEM
+void mem_decommit(void *p, size_t size);         // its memory goes, it reads as zeros again
+void mem_unreserve(void *p, size_t size);        // all of it; NULL is fine
+
 // Tests only, one thread: fail the n-th allocation from now (1 = the next one); 0 = never.
 // mem_alloc_count() counts allocations since the last mem_fail_at().
 void mem_fail_at(uint64_t n);

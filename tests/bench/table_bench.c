@@ -27,14 +27,15 @@ bool table_bench_peers(void)
 {
 	static char name[] = "table_bench", quiet[] = "--log-level=error", pci[] = "--no-pci",
 		    telemetry[] = "--no-telemetry", memory[] = "--in-memory",
-		    no_huge[] = "--no-huge", m[] = "-m", size[] = "1024", lcores[] = "--lcores=0";
-	char *huge_args[] = {name, quiet, pci, telemetry, lcores, memory};
-	char *plain_args[] = {name, quiet, pci, telemetry, lcores, no_huge, m, size};
+		    no_huge[] = "--no-huge", m[] = "-m", size[] = "3072", lcores[] = "--lcores=0",
+		    simd[] = "--force-max-simd-bitwidth=512";
+	char *huge_args[] = {name, quiet, pci, telemetry, lcores, simd, memory};
+	char *plain_args[] = {name, quiet, pci, telemetry, lcores, simd, no_huge, m, size};
 	static int state; // 0 not tried, 1 running, -1 failed
 
 	if (!state) {
 		bool huge = huge_pages_free();
-		int err = huge ? rte_eal_init(6, huge_args) : rte_eal_init(8, plain_args);
+		int err = huge ? rte_eal_init(7, huge_args) : rte_eal_init(9, plain_args);
 
 		state = err < 0 ? -1 : 1;
 		fprintf(stderr, "DPDK: %s\n",
@@ -62,6 +63,7 @@ int main(int argc, char **argv)
 		bench_options(argc, argv, "Lookups and changes of the tables, beside DPDK's.");
 
 	bench_fdb(&o);
+	bench_fib(&o);
 	bench_rib(&o);
 	return bench_finish(&o);
 }

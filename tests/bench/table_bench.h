@@ -5,6 +5,7 @@
 #include "tests/bench/bench.h"
 
 void bench_fdb(const struct bench_options *);
+void bench_fib(const struct bench_options *);
 void bench_rib(const struct bench_options *);
 
 // Start DPDK for its tables, once. On huge pages when 512 MiB of them are free, as ours use

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The workers' side of an LPM table: a burst goes level by level, so that the cache misses of its
+// addresses overlap; what is known is in `nh` from the first pass on.
+#include <string.h>
+
+#include "dataplane/table/lpm.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+// ThreadSanitizer does not see that a gather acquires what it loads: it gets the other twins.
+#if defined(__SANITIZE_THREAD__)
+#define NO_GATHER
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define NO_GATHER
+#endif
+#endif
+
+// Masks for the first n bytes of an address, as two words in memory order.
+static const uint8_t byte_mask[32] = {
+	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0};
+
+static fast_inline uint64_t load64(const void *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+// The value of a slot.
+static fast_inline uint32_t leaf_at(const void *block, const struct lpm_tail *tail, uint8_t slot)
+{
+	unsigned word = slot >> 6;
+	uint64_t begun = ((const uint64_t *)block)[word] << (~slot & 63);
+	unsigned run = tail->before[word] + (unsigned)__builtin_popcountll(begun);
+
+	return atomic_load_explicit(&tail->leaf[run], memory_order_relaxed);
+}
+
+static fast_inline uint32_t inherited(const struct lpm_tail *tail, uint32_t leaf)
+{
+	uint32_t inherit = atomic_load_explicit(&tail->leaf[0], memory_order_relaxed);
+
+	return leaf ? leaf : inherit;
+}
+
+static fast_inline uint32_t child_at(const void *block, bool ip6, uint32_t leaf)
+{
+	return atomic_load_explicit(lpm_child(block, ip6, leaf & 0xff), memory_order_acquire);
+}
+
+// -- IPv4 -------------------------------------------------------------------------------
+// Byte `at` of an address, 0 = the last one.
+static fast_inline uint8_t byte4(uint32_t addr, unsigned at)
+{
+	return (uint8_t)(addr >> 8 * at);
+}
+
+// The level below pages, which is the last one, of the few addresses that have one.
+static fast_inline uint32_t last_level4(
+	char *base, const struct lpm_page *page, uint32_t addr, uint32_t leaf)
+{
+	const void *block =
+		lpm_at(base, atomic_load_explicit(&page->child[leaf & 0xff], memory_order_acquire));
+	const struct lpm_tail *tail = lpm_tail(block, false);
+
+	return inherited(tail, leaf_at(block, tail, byte4(addr, 0)));
+}
+
+// With a wide root. Without a branch per address: an entry with a next hop leads to the empty
+// block, and what is read there does not count.
+static fast_inline void lookup4_wide(const struct lpm_root *root, char *base, const uint32_t *addrs,
+	fib_nexthop_t *nh, unsigned n)
+{
+	const _Atomic uint32_t *entry = root->entry;
+	uint32_t page[FIB_BURST];
+	uint64_t deeper = 0;
+
+#pragma GCC unroll 4
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t a = addrs[i], leaf, direct,
+			 e = atomic_load_explicit(
+				 &entry[a >> (32 - LPM_ROOT4_BITS)], memory_order_acquire);
+		const struct lpm_page *p;
+
+		direct = (uint32_t)((int32_t)e >> 31);
+		page[i] = e & ~direct;
+		p = lpm_at(base, page[i]);
+		leaf = atomic_load_explicit(
+			&p->leaf[a >> 8 & (LPM_PAGE_SLOTS - 1)], memory_order_acquire);
+		nh[i] = (leaf & ~direct) | (e & direct & 0xffff);
+		deeper |= (uint64_t)((LPM_CHILD - 1 - nh[i]) >> 31) << i;
+	}
+	for (; deeper; deeper &= deeper - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(deeper);
+
+		nh[i] = last_level4(base, lpm_at(base, page[i]), addrs[i], nh[i]);
+	}
+}
+
+// With a root of 8 bits, in small tables.
+static fast_inline void lookup4_narrow(const struct lpm_root *root, char *base,
+	const uint32_t *addrs, fib_nexthop_t *nh, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t entry =
+			atomic_load_explicit(&root->entry[addrs[i] >> 24], memory_order_acquire);
+		const void *block = lpm_at(base, entry);
+		unsigned at = 2;
+		uint32_t leaf;
+
+		if (entry & LPM_DIRECT) {
+			nh[i] = (uint16_t)entry;
+			continue;
+		}
+		for (;; at--) {
+			leaf = leaf_at(block, lpm_tail(block, false), byte4(addrs[i], at));
+			if (leaf < LPM_CHILD)
+				break;
+			block = lpm_at(base, child_at(block, false, leaf));
+		}
+		nh[i] = inherited(lpm_tail(block, false), leaf);
+	}
+}
+
+static fast_inline void lookup4(const struct lpm_root *root, char *base, const uint32_t *addrs,
+	fib_nexthop_t *nh, unsigned n)
+{
+	if (likely(root->bits > 8))
+		lookup4_wide(root, base, addrs, nh, n);
+	else
+		lookup4_narrow(root, base, addrs, nh, n);
+}
+
+// -- IPv6 -------------------------------------------------------------------------------
+// The steps that exist per kind of CPU.
+struct kind {
+	// All ones if the address has the block's prefix, of `depth` bytes, else 0.
+	uint32_t (*same)(const uint8_t *addr, const uint8_t *prefix, unsigned depth);
+	uint32_t (*probe)(const _Atomic uint64_t *bucket, uint32_t key); // reference or 0
+};
+
+static fast_inline uint32_t same_scalar(const uint8_t *addr, const uint8_t *prefix, unsigned depth)
+{
+	const uint8_t *mask = &byte_mask[16 - depth];
+
+	return -(uint32_t) !(((load64(addr) ^ load64(prefix)) & load64(mask)) |
+			     ((load64(addr + 8) ^ load64(prefix + 8)) & load64(mask + 8)));
+}
+
+// One level of an address. Adds to *nh what the block says, and returns the child's block, or the
+// empty one, which says nothing. Not a branch in it.
+static fast_inline uint32_t level6(
+	char *base, uint32_t ref, const uint8_t *addr, fib_nexthop_t *nh, const struct kind k)
+{
+	const void *block = lpm_at(base, ref);
+	const struct lpm_tail *tail = lpm_tail(block, true);
+	uint32_t leaf = leaf_at(block, tail, addr[tail->depth]), child, none;
+
+	leaf &= k.same(addr, (const uint8_t *)block + LPM_TAIL4, tail->depth);
+	none = (uint32_t)((int32_t)(leaf - 1) >> 31);
+	child = (uint32_t)((int32_t)(LPM_CHILD - 1 - leaf) >> 31);
+	*nh |= (leaf & ~child) |
+	       (none & atomic_load_explicit(&tail->leaf[0], memory_order_relaxed));
+	return child_at(block, true, leaf & child & 0xff) & child;
+}
+
+#define LEVELS 2 // behind the index, that most addresses need in the Internet's table
+
+static fast_inline uint32_t load_be32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	v = __builtin_bswap32(v);
+#endif
+	return v;
+}
+
+// First blocks by index and root. Returns them all or-ed.
+static fast_inline uint32_t begin6(const struct lpm_root *root, char *base,
+	const uint8_t (*addrs)[16], fib_nexthop_t *nh, uint32_t *ref, unsigned n,
+	const struct kind k)
+{
+	struct lpm_index *x = atomic_load_explicit(&root->index, memory_order_acquire);
+	uint32_t left = 0;
+
+#pragma GCC unroll 4
+	for (unsigned i = 0; i < n; i++)
+		__builtin_prefetch((const void *)lpm_index_bucket(x, load_be32(addrs[i])));
+#pragma GCC unroll 2
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t key = load_be32(addrs[i]), miss, direct, found;
+		uint32_t entry =
+			atomic_load_explicit(&root->entry[key >> (32 - 16)], memory_order_acquire);
+
+		found = k.probe(lpm_index_bucket(x, key), key);
+		miss = (uint32_t)((int32_t)(found - 1) >> 31) & ~(uint32_t)((int32_t)found >> 31);
+		direct = (uint32_t)((int32_t)entry >> 31);
+		nh[i] = entry & direct & miss & 0xffff;
+		ref[i] = found | (entry & ~direct & miss);
+		__builtin_prefetch(lpm_at(base, ref[i]));
+		left |= ref[i];
+	}
+	return left;
+}
+
+static fast_inline void lookup6(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
+	fib_nexthop_t *nh, unsigned n, const struct kind k)
+{
+	uint32_t ref[FIB_BURST];
+	uint64_t left;
+
+	if (likely(root->bits == 16)) {
+		left = begin6(root, base, addrs, nh, ref, n, k);
+	} else {
+		left = 0;
+		for (unsigned i = 0; i < n; i++) {
+			uint32_t entry = atomic_load_explicit(
+				&root->entry[addrs[i][0]], memory_order_acquire);
+			uint32_t direct = (uint32_t)((int32_t)entry >> 31);
+
+			nh[i] = entry & direct & 0xffff;
+			ref[i] = entry & ~direct;
+			left |= ref[i];
+		}
+	}
+	for (unsigned level = 0; left && level < LEVELS; level++) {
+		left = 0;
+#pragma GCC unroll 2
+		for (unsigned i = 0; i < n; i++) {
+			ref[i] = level6(base, ref[i], addrs[i], &nh[i], k);
+			__builtin_prefetch(lpm_at(base, ref[i]));
+			left |= ref[i];
+		}
+	}
+	if (!left)
+		return;
+	left = 0;
+	for (unsigned i = 0; i < n; i++)
+		left |= (uint64_t)(ref[i] != 0) << i;
+	for (; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		while (ref[i])
+			ref[i] = level6(base, ref[i], addrs[i], &nh[i], k);
+	}
+}
+
+static fast_inline uint32_t probe_scalar(const _Atomic uint64_t *bucket, uint32_t key)
+{
+	uint32_t ref = 0;
+
+	for (unsigned i = 0; i < LPM_INDEX_SLOTS; i++) {
+		uint64_t word = atomic_load_explicit(&bucket[i], memory_order_acquire);
+
+		ref |= word >> 32 == key ? (uint32_t)word : 0;
+	}
+	return ref;
+}
+
+// -- one pair of functions per kind of CPU ---------------------------------------------------
+static const struct kind kind_scalar = {same_scalar, probe_scalar};
+
+static void lookup4_scalar(const struct lpm_root *root, char *base, const uint32_t *addrs,
+	fib_nexthop_t *nh, unsigned n)
+{
+	lookup4(root, base, addrs, nh, n);
+}
+
+static void lookup6_scalar(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
+	fib_nexthop_t *nh, unsigned n)
+{
+	lookup6(root, base, addrs, nh, n, kind_scalar);
+}
+
+static const struct lpm_ops ops_scalar = {"scalar", lookup4_scalar, lookup6_scalar};
+
+#if defined(__x86_64__)
+#define BMI2   __attribute__((target("sse4.1,popcnt,bmi,bmi2")))
+#define AVX512 __attribute__((target("sse4.1,popcnt,bmi,bmi2,avx512f,avx512bw")))
+
+BMI2 static fast_inline uint32_t same_sse(
+	const uint8_t *addr, const uint8_t *prefix, unsigned depth)
+{
+	__m128i a = _mm_loadu_si128((const void *)addr), p = _mm_loadu_si128((const void *)prefix),
+		m = _mm_loadu_si128((const void *)&byte_mask[16 - depth]);
+
+	return -(uint32_t)_mm_testz_si128(_mm_xor_si128(a, p), m);
+}
+
+static const struct kind kind_bmi2 = {same_sse, probe_scalar};
+
+BMI2 static void lookup4_bmi2(const struct lpm_root *root, char *base, const uint32_t *addrs,
+	fib_nexthop_t *nh, unsigned n)
+{
+	lookup4(root, base, addrs, nh, n);
+}
+
+BMI2 static void lookup6_bmi2(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
+	fib_nexthop_t *nh, unsigned n)
+{
+	lookup6(root, base, addrs, nh, n, kind_bmi2);
+}
+
+static const struct lpm_ops ops_bmi2 = {"bmi2", lookup4_bmi2, lookup6_bmi2};
+
+#ifndef NO_GATHER
+// Lanes i..i+15 of a burst of n.
+static fast_inline __mmask16 lanes(unsigned i, unsigned n)
+{
+	return (__mmask16)(n - i >= 16 ? 0xffff : (1u << (n - i)) - 1);
+}
+
+// A vector load of eight slots is not one atomic load to the language; the machine loads each
+// aligned 64-bit lane whole. The lane found is loaded again and judged by that.
+AVX512 static fast_inline uint32_t probe_avx512(const _Atomic uint64_t *bucket, uint32_t key)
+{
+	__m512i high = _mm512_srli_epi64(_mm512_load_si512((const void *)bucket), 32);
+	unsigned lanes8 = _mm512_cmpeq_epi64_mask(high, _mm512_set1_epi64(key));
+	uint64_t word = atomic_load_explicit(
+		&bucket[__builtin_ctz(lanes8 | 1u << (LPM_INDEX_SLOTS - 1))], memory_order_acquire);
+
+	return (uint32_t)word & -(uint32_t)(word >> 32 == key);
+}
+
+static const struct kind kind_avx512 = {same_sse, probe_avx512};
+
+// Sixteen addresses at a time. The second gather reads the leaf with the two bytes before it,
+// because behind a page there may be no memory.
+AVX512 static fast_inline void lookup4_gather(const struct lpm_root *root, char *base,
+	const uint32_t *addrs, fib_nexthop_t *nh, unsigned n)
+{
+	const __m512i child = _mm512_set1_epi32(LPM_CHILD),
+		      slots = _mm512_set1_epi32(LPM_PAGE_SLOTS - 1);
+	cache_aligned uint32_t page[FIB_BURST];
+	uint64_t deeper = 0;
+
+	for (unsigned i = 0; i < n; i += 16) {
+		__mmask16 some = lanes(i, n), paged;
+		__m512i a = _mm512_maskz_loadu_epi32(some, &addrs[i]), e, at, v;
+
+		e = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), some,
+			_mm512_srli_epi32(a, 32 - LPM_ROOT4_BITS), (const void *)root->entry, 4);
+		paged = _mm512_cmpge_epi32_mask(e, _mm512_setzero_si512()) & some;
+		at = _mm512_add_epi32(
+			_mm512_slli_epi32(e, 2), _mm512_and_si512(_mm512_srli_epi32(a, 8), slots));
+		v = _mm512_mask_i32gather_epi32(_mm512_slli_epi32(e, 16), paged, at, base - 2, 2);
+		v = _mm512_srli_epi32(v, 16);
+		_mm512_mask_storeu_epi32(&nh[i], some, v);
+		_mm512_store_si512(&page[i], e);
+		deeper |= (uint64_t)_mm512_mask_cmpge_epu32_mask(some, v, child) << i;
+	}
+	for (; deeper; deeper &= deeper - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(deeper);
+
+		nh[i] = last_level4(base, lpm_at(base, page[i]), addrs[i], nh[i]);
+	}
+}
+
+AVX512 static void lookup4_avx512(const struct lpm_root *root, char *base, const uint32_t *addrs,
+	fib_nexthop_t *nh, unsigned n)
+{
+	if (likely(root->bits > 8))
+		lookup4_gather(root, base, addrs, nh, n);
+	else
+		lookup4_narrow(root, base, addrs, nh, n);
+}
+
+AVX512 static void lookup6_avx512(const struct lpm_root *root, char *base,
+	const uint8_t (*addrs)[16], fib_nexthop_t *nh, unsigned n)
+{
+	lookup6(root, base, addrs, nh, n, kind_avx512);
+}
+
+static const struct lpm_ops ops_avx512 = {"avx512", lookup4_avx512, lookup6_avx512};
+#endif
+#endif
+
+const struct lpm_ops *lpm_ops_nth(unsigned nth)
+{
+	const struct lpm_ops *ops[3] = {&ops_scalar};
+	unsigned n = 1;
+
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi2"))
+		ops[n++] = &ops_bmi2;
+#ifndef NO_GATHER
+	if (n == 2 && __builtin_cpu_supports("avx512bw"))
+		ops[n++] = &ops_avx512;
+#endif
+#endif
+	return nth < n ? ops[nth] : NULL;
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tests/unit/fib_whitebox.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define must(what) ((what) ? (void)0 : failed(#what, __LINE__))
+
+static void failed(const char *what, int line)
+{
+	fprintf(stderr, "fib's structure is broken: line %d: %s\n", line, what);
+	abort();
+}
+
+struct sums {
+	uint64_t routes, blocks, indexed;
+};
+
+static void check_node(
+	const struct lpm *t, const struct lpm_node *node, unsigned root_depth, struct sums *sums)
+{
+	const char *block = node->ref ? lpm_at(t->base, node->ref) : NULL;
+
+	must(!block == (node->depth < root_depth));
+	sums->routes += node->n_routes;
+	sums->blocks += block != NULL;
+	if (block) {
+		must(lpm_tail(block, t->ip6)->leaf[0] == node->inherit);
+		must(!t->ip6 || lpm_tail(block, true)->depth == node->depth);
+		must(node->n_routes || node->n_children > (t->ip6 ? 1u : 0u));
+	}
+	for (unsigned k = 0; k < node->n_children; k++) {
+		const struct lpm_node *child = lpm_children(node)[k];
+		uint16_t v = lpm_value_at(node->routes, node->n_routes, lpm_slots(node)[k]);
+
+		must(!k || lpm_slots(node)[k - 1] < lpm_slots(node)[k]);
+		must(child->inherit == (v ? v : node->inherit));
+		must(!block || *lpm_child(block, t->ip6, k) == child->ref);
+		must(child->depth == node->depth + 1 || (t->ip6 && child->depth > node->depth));
+		if (t->ip6 && root_depth == 2 && node->depth < 4 && child->depth >= 4) {
+			const uint8_t *p = (const uint8_t *)lpm_at(t->base, child->ref) + LPM_TAIL4;
+			uint32_t key = (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3],
+				 ref = lpm_index_find(t, key);
+
+			must(!ref || ref == child->ref);
+			sums->indexed += ref != 0;
+		}
+		check_node(t, child, root_depth, sums);
+	}
+}
+
+void fib_check(const struct fib *f, bool ip6)
+{
+	const struct lpm *t = fib_lpm(f, ip6);
+	struct sums sums = {0};
+
+	const struct lpm_root *root = atomic_load(&t->root);
+
+	check_node(t, t->top, root->bits == 8 ? 1 : t->ip6 ? 2 : 3, &sums);
+	for (uint32_t i = 0; !t->ip6 && root->bits > 8 && i < 1u << LPM_ROOT4_BITS; i++)
+		sums.blocks += !(root->entry[i] & LPM_DIRECT); // pages
+	must(sums.routes == t->n_routes);
+	must(sums.indexed == atomic_load(&root->index)->n_used);
+	must(sums.blocks + t->arena->n_retired == t->arena->n_blocks);
+}
