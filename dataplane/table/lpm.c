@@ -123,27 +123,42 @@ static struct lpm_edit *opened(struct lpm *t, const struct lpm_node *node, uint8
 static bool widen_ip6(struct lpm *t)
 {
 	struct lpm_node **child = lpm_children(t->top), *fresh[256] = {0};
+	uint32_t old[256] = {0}, copy;
 	struct lpm_edit *e = &t->edit[0];
 	unsigned n = t->top->n_children;
 
 	for (unsigned k = 0; k < n; k++) {
 		if (child[k]->depth == 1)
 			continue;
+		copy = lpm_copy_block(t, child[k], &t->edit[1]);
+		if (!copy)
+			goto fail;
+		old[k] = child[k]->ref;
+		child[k]->ref = copy;
 		e->inherit = child[k]->inherit;
 		e->depth = 1;
 		e->n_routes = e->n_children = 0;
 		lpm_add_child(e, lpm_prefix_of(t, child[k])[1], child[k]);
 		fresh[k] = lpm_pack(t, e);
-		if (fresh[k])
-			continue;
-		while (k--)
-			lpm_node_free(t, fresh[k]);
-		return false;
+		if (!fresh[k])
+			goto fail;
 	}
-	for (unsigned k = 0; k < n; k++)
-		if (fresh[k])
-			child[k] = fresh[k];
+	for (unsigned k = 0; k < n; k++) {
+		if (!fresh[k])
+			continue;
+		child[k] = fresh[k];
+		lpm_block_retire(t->arena, old[k]);
+	}
 	return true;
+fail:
+	for (unsigned k = 0; k < n; k++) {
+		lpm_node_free(t, fresh[k]);
+		if (!old[k])
+			continue;
+		lpm_block_free(t->arena, child[k]->ref);
+		child[k]->ref = old[k];
+	}
+	return false;
 }
 
 // IPv4: pages for the nodes at byte 2, in the new root.

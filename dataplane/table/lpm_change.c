@@ -375,6 +375,7 @@ static int split(struct lpm *t, struct path *p, const struct lpm_key *key, struc
 	struct lpm_edit *fork = at == e->depth ? e : &t->edit[1];
 	uint8_t slot = lpm_prefix_of(t, below)[at];
 	struct lpm_node *node = NULL, *beside = NULL;
+	uint32_t old = below->ref;
 	uint16_t v;
 
 	e->inherit = below->inherit;
@@ -385,16 +386,24 @@ static int split(struct lpm *t, struct path *p, const struct lpm_key *key, struc
 		open_empty(fork, key, at, below->inherit);
 		lpm_add_child(fork, key->b[at], beside);
 	}
-	lpm_add_child(fork, slot, below);
-	node = make_node(t, fork, 0, 256);
+	below->ref = lpm_copy_block(t, below, &t->edit[2]);
+	if (below->ref) {
+		lpm_add_child(fork, slot, below);
+		node = make_node(t, fork, 0, 256);
+	}
 	if (!node) {
+		if (below->ref)
+			lpm_block_free(t->arena, below->ref);
+		below->ref = old;
 		if (beside)
 			undo(t, beside);
 		return -ENOMEM;
 	}
 	replace_node(t, p, p->last + 1, key, node);
+	lpm_index_node(t, node, below);
 	if (beside)
 		lpm_index_node(t, node, beside);
+	lpm_block_retire(t->arena, old);
 	v = lpm_value_at(node->routes, node->n_routes, slot);
 	lpm_set_inherit(t, below, v ? v : node->inherit);
 	return 0;

@@ -9,6 +9,9 @@ unsigned lpm_root_depth(const struct lpm *);            // nodes from this depth
 bool lpm_has_pages(const struct lpm *, unsigned depth); // nodes there have pages, the root's
 const uint8_t *lpm_prefix_of(const struct lpm *, const struct lpm_node *); // IPv6, of its block
 
+// IPv6: the block once more, 0 = no memory. Before a node comes to stand below a new one.
+uint32_t lpm_copy_block(struct lpm *, const struct lpm_node *, struct lpm_edit *scratch);
+
 // What a node, and all below it that have none of their own, inherit.
 void lpm_set_inherit(struct lpm *, struct lpm_node *, uint16_t inherit);
 // Root entries of slots lo..hi-1 of a node above blocks and pages; `first`: the address's first

@@ -28,6 +28,16 @@ const uint8_t *lpm_prefix_of(const struct lpm *t, const struct lpm_node *node)
 	return (const uint8_t *)lpm_at(t->arena->base, node->ref) + LPM_TAIL4;
 }
 
+// A node that comes to stand below another one answers for fewer addresses than before. What it
+// inherits may change now in a way that is right for these only; a reader that is on its way
+// to it with one of the others must find it as it was. So it goes on with a copy of its block.
+uint32_t lpm_copy_block(struct lpm *t, const struct lpm_node *node, struct lpm_edit *scratch)
+{
+	lpm_open(t, scratch, node);
+	memcpy(scratch->prefix, lpm_prefix_of(t, node), sizeof(scratch->prefix));
+	return lpm_build(t, scratch);
+}
+
 static struct lpm_tail *tail_of(const struct lpm *t, uint32_t ref)
 {
 	return lpm_tail(lpm_at(t->arena->base, ref), t->ip6);

@@ -258,7 +258,7 @@ static fast_inline uint32_t probe_scalar(const _Atomic uint64_t *bucket, uint32_
 	for (unsigned i = 0; i < LPM_INDEX_SLOTS; i++) {
 		uint64_t word = atomic_load_explicit(&bucket[i], memory_order_acquire);
 
-		ref |= word >> 32 == key ? (uint32_t)word : 0;
+		ref = word >> 32 == key ? (uint32_t)word : ref; // a key may move meanwhile
 	}
 	return ref;
 }

@@ -20,7 +20,7 @@
 #include "tests/unit/fib_whitebox.h"
 
 #define N_SETS    48
-#define N_READERS 2
+#define N_READERS 3
 #define N_LENS    6
 
 static struct fib *_Atomic table;
@@ -35,19 +35,24 @@ static unsigned next_random(uint64_t *state)
 
 // Set i lives under a prefix of its own, and has these lengths at its choice. Some share their
 // first byte or the first two, so that they meet in nodes and blocks.
-static const uint8_t lens[2][N_LENS] = {{13, 16, 19, 24, 27, 32}, {20, 32, 45, 48, 64, 128}};
+// Every second two IPv6 sets share 32 bits, so that nodes come to stand above others and go.
+static const uint8_t lens[3][N_LENS] = {
+	{13, 16, 19, 24, 27, 32}, {20, 32, 45, 48, 64, 128}, {36, 40, 45, 48, 64, 128}};
+
+static bool is_paired(unsigned set)
+{
+	return set & 2;
+}
 
 static void address_of(bool ip6, unsigned set, bool gap, uint8_t *b)
 {
 	memset(b, 0, 16);
 	if (ip6) {
 		b[0] = 0x20;
-		b[1] = set % 3;
-		b[2] = (uint8_t)((set & 15) << 4 | 8u * gap);
+		b[1] = (uint8_t)(set / 4 % 3 | 0x80 * gap);
+		b[2] = (uint8_t)((set & (is_paired(set) ? 14 : 15)) << 4);
 		b[3] = (uint8_t)(set / 16);
-		if (gap)
-			b[1] |= 0x80;
-		memset(b + 4, (int)(set * 7), 12);
+		memset(b + 4, (int)(set * 0x37), 12);
 		return;
 	}
 	b[0] = (uint8_t)(10 + set % 4 + 128 * gap);
@@ -58,7 +63,8 @@ static void address_of(bool ip6, unsigned set, bool gap, uint8_t *b)
 
 static struct ip_prefix prefix_of(bool ip6, unsigned set, unsigned nth)
 {
-	struct ip_prefix p = {.addr.family = ip6 ? AF_INET6 : AF_INET, .len = lens[ip6][nth]};
+	struct ip_prefix p = {.addr.family = ip6 ? AF_INET6 : AF_INET,
+		.len = lens[ip6 ? 1 + is_paired(set) : 0][nth]};
 
 	address_of(ip6, set, false, p.addr.b);
 	for (unsigned i = 0; i < 16; i++)
