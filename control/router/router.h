@@ -53,6 +53,9 @@ const struct neigh *router_neigh(const struct router *);
 
 // -- what is told to it ----------------------------------------------------------------------
 void router_apply(struct router *, const struct nl_change *);
+// True once every kind was dumped completely (NL_END) and nothing of it waits for router_step().
+bool router_is_complete(const struct router *);
+
 // Many at once: routes that follow each other go to the FIB together. `size`: bytes of records.
 void router_apply_batch(struct router *, const struct nl_change *first, size_t size);
 
@@ -111,6 +114,7 @@ struct router_route {
 int router_get(const struct router *, const struct ip_addr *, struct router_route *out); // -ENOENT
 
 // One page of a walk over the candidates of the RIB, as rib_walk(). is_best[i]: in the FIB.
+#define ROUTER_WALK_END UINT64_MAX
 size_t router_walk(const struct router *, uint64_t *cursor, struct router_route *out, bool *is_best,
 	size_t max);
 
@@ -121,6 +125,7 @@ struct router_neighbour {
 	struct mac mac;
 	uint32_t n_holds; // next hops that go by it
 };
+#define ROUTER_NEIGH_WALK_END UINT32_MAX
 size_t router_walk_neigh(
 	const struct router *, uint32_t *cursor, struct router_neighbour *out, size_t max);
 
