@@ -155,9 +155,10 @@ size_t decode_route(const struct nlmsghdr *nlh, struct nl_route *out)
 		out->hops[0] = hop;
 		out->n_hops = 1;
 	}
-	if (nlh->nlmsg_type == RTM_NEWROUTE) {
+	if (nlh->nlmsg_type == RTM_NEWROUTE && !(nlh->nlmsg_flags & NLM_F_MULTI)) {
 		out->is_replace = nlh->nlmsg_flags & NLM_F_REPLACE;
 		out->is_append = nlh->nlmsg_flags & NLM_F_APPEND;
+		out->is_beside = !(nlh->nlmsg_flags & (NLM_F_REPLACE | NLM_F_EXCL));
 	}
 	return sizeof(*out) + out->n_hops * sizeof(out->hops[0]);
 }
