@@ -6,7 +6,7 @@
 // --events writes each record as a line; --slow sleeps after each batch. Commands on standard
 // input, each answered by lines and then a line ".":
 //   state KIND   what is there now (link, address, neigh, route, nexthop, rule, netconf)
-//   resync       asks for one; "resync SECONDS RECORDS" when it has arrived
+//   resync       asks for one; "resync SECONDS CPU-SECONDS RECORDS" when it has arrived
 //   stats        counters, NAME VALUE
 //   wait N       until there are at least N routes; "routes N SECONDS since the first one came"
 // At the end of input it stops the mirror, prints "stopped MILLISECONDS", and ends.
@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -112,13 +113,24 @@ static void print_state(const char *name)
 			model_print(model, kinds[i].kind, stdout);
 }
 
+// CPU time of the mirror's thread and of this one.
+static double cpu_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static void resync(void)
 {
 	uint64_t start = clock_now_ns(), before = n_records;
+	double cpu = cpu_seconds();
 
 	mirror_resync(mirror);
 	if (take_until(is_complete, n_complete + 1))
-		printf("resync %.3f %" PRIu64 "\n", seconds_since(start), n_records - before);
+		printf("resync %.3f %.3f %" PRIu64 "\n", seconds_since(start), cpu_seconds() - cpu,
+			n_records - before);
 	else
 		printf("no resync\n");
 }
