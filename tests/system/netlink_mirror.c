@@ -8,14 +8,17 @@
 //   state KIND   what is there now (link, address, neigh, route, nexthop, rule, netconf)
 //   resync       asks for one; "resync SECONDS CPU-SECONDS RECORDS" when it has arrived
 //   stats        counters, NAME VALUE
+//   break        takes the socket away: it is not there any more after the next notification
 //   wait N       until there are at least N routes; "routes N SECONDS since the first one came"
 // At the end of input it stops the mirror, prints "stopped MILLISECONDS", and ends.
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -135,6 +138,18 @@ static void resync(void)
 		printf("no resync\n");
 }
 
+// Takes the mirror's socket away from under it, as no kernel would.
+static void break_socket(void)
+{
+	int domain, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	socklen_t size = sizeof(domain);
+
+	for (int fd = 3; fd < 64; fd++)
+		if (!getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) && domain == AF_NETLINK)
+			dup2(null, fd);
+	close(null);
+}
+
 static void run_command(char *line)
 {
 	line[strcspn(line, "\n")] = '\0';
@@ -142,6 +157,8 @@ static void run_command(char *line)
 		print_state(line + 6);
 	else if (!strcmp(line, "resync"))
 		resync();
+	else if (!strcmp(line, "break"))
+		break_socket();
 	else if (!strcmp(line, "stats"))
 		print_stats();
 	else if (!strncmp(line, "wait ", 5) && take_until(has_routes, strtoull(line + 5, NULL, 10)))
