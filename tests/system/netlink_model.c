@@ -14,7 +14,7 @@
 struct entry {
 	struct entry *next;
 	uint32_t generation;
-	struct nl_change change; // and the rest of the record
+	struct nl_change change __attribute__((aligned(8))); // and the rest of the record
 };
 
 struct model {
