@@ -2,9 +2,9 @@
 // The mirror's thread: subscribe, dump, follow; and dump again after a loss. The dumps are in
 // control/netlink/mirror_dump.c.
 //
-// Two sockets. Notifications collect in the first one's buffer while a dump is read from the second
-// one, and are read before and after each dump: so a record stands behind what is newer for no
-// longer than the rest of that dump.
+// Two sockets: notifications, and dumps. The kernel makes the next piece of a dump when the one
+// before it is read. So notifications that were read before a piece are handed over behind it: what
+// they say may be newer than that piece, but is older than the next one.
 #include "control/netlink/mirror.h"
 
 #include <errno.h>
@@ -29,6 +29,7 @@
 #define DEFAULT_BUFFER    (64u << 20)
 #define MESSAGES_PER_CALL 16
 #define MESSAGES_PER_TURN 8192 // then the records are handed over, and stopping is looked for
+#define HELD_SIZE         (256u << 10)
 #define BACKOFF_MIN_MS    5
 #define BACKOFF_MAX_MS    2000
 #define LOG_INTERVAL_NS   (10 * NS_PER_SEC)
@@ -92,8 +93,6 @@ int mirror_put_message(struct mirror *m, const struct nlmsghdr *nlh, size_t size
 	n = decode_message(nlh, size, out);
 	if (!n)
 		return 0;
-	if (out->kind == NL_ROUTE && ((struct nl_route *)out)->prefix.addr.family == AF_INET6)
-		m->routes6++;
 	record_close(m, n);
 	return 0;
 }
@@ -146,38 +145,92 @@ static int receive_many(struct mirror *m, size_t sizes[MESSAGES_PER_CALL])
 	return n;
 }
 
-static int handle_datagram(struct mirror *m, const uint8_t *bytes, size_t size)
+static int put_notification(struct mirror *m, const struct nlmsghdr *nlh, size_t size, bool hold)
 {
-	const struct nlmsghdr *nlh;
-	size_t length;
-	int err = 0;
+	struct nl_change *out = (struct nl_change *)(m->held + m->held_size);
+	int err = -ENOBUFS; // a datagram of many messages: none is
+	size_t n;
 
-	for (size_t at = 0; !err && (nlh = link_next(bytes + at, size - at, &length));
-		at += length) {
-		mirror_count(&m->notifications, 1);
-		err = mirror_put_message(m, nlh, size - at);
-	}
-	return err;
+	if (!hold)
+		out = record_open(m, &err);
+	else if (m->held_size + DECODE_MAX_SIZE > HELD_SIZE)
+		out = NULL;
+	if (!out)
+		return err;
+	mirror_count(&m->notifications, 1);
+	n = decode_message(nlh, size, out);
+	if (!n)
+		return 0;
+	if (out->kind == NL_ROUTE && ((struct nl_route *)out)->prefix.addr.family == AF_INET6)
+		m->routes6++;
+	if (hold)
+		m->held_size += n;
+	else
+		record_close(m, n);
+	return 0;
 }
 
-// What is there, but no more than a turn's worth.
-int mirror_read(struct mirror *m)
+// How many datagrams there were, or negative errno.
+static int read_some(struct mirror *m, bool hold)
 {
 	size_t sizes[MESSAGES_PER_CALL];
-	int n = MESSAGES_PER_CALL;
+	int n = receive_many(m, sizes);
 
-	for (int total = 0; total < MESSAGES_PER_TURN && n == MESSAGES_PER_CALL; total += n) {
-		n = receive_many(m, sizes);
-		if (n < 0)
-			return n;
-		for (int i = 0; i < n; i++) {
-			int err = handle_datagram(
-				m, m->buffers + (size_t)i * MIRROR_DATAGRAM_SIZE, sizes[i]);
+	for (int i = 0; i < n; i++) {
+		const uint8_t *bytes = m->buffers + (size_t)i * MIRROR_DATAGRAM_SIZE;
+		const struct nlmsghdr *nlh;
+		size_t length;
+
+		for (size_t at = 0; (nlh = link_next(bytes + at, sizes[i] - at, &length));
+			at += length) {
+			int err = put_notification(m, nlh, sizes[i] - at, hold);
 
 			if (err)
 				return err;
 		}
 	}
+	return n;
+}
+
+int mirror_read(struct mirror *m)
+{
+	int n = MESSAGES_PER_CALL;
+
+	for (int total = 0; total < MESSAGES_PER_TURN && n == MESSAGES_PER_CALL; total += n) {
+		n = read_some(m, false);
+		if (n < 0)
+			return n;
+	}
+	return 0;
+}
+
+int mirror_hold(struct mirror *m)
+{
+	int n = MESSAGES_PER_CALL;
+
+	while (n == MESSAGES_PER_CALL &&
+		m->held_size + MESSAGES_PER_CALL * DECODE_MAX_SIZE <= HELD_SIZE) {
+		n = read_some(m, true);
+		if (n < 0)
+			return n;
+	}
+	return 0;
+}
+
+int mirror_release(struct mirror *m)
+{
+	for (size_t at = 0; at < m->held_size;) {
+		const struct nl_change *c = (const struct nl_change *)(m->held + at);
+		int err = 0;
+		void *out = record_open(m, &err);
+
+		if (!out)
+			return err;
+		memcpy(out, c, c->size);
+		record_close(m, c->size);
+		at += c->size;
+	}
+	m->held_size = 0;
 	return 0;
 }
 
@@ -249,6 +302,7 @@ static int resync(struct mirror *m)
 
 	atomic_store_explicit(&m->wanted, false, memory_order_relaxed);
 	m->due = true;
+	m->held_size = 0;
 	// What happened before the dump is in it.
 	err = mirror_discard(m);
 	if (!err)
@@ -315,6 +369,7 @@ static void mirror_free(struct mirror *m)
 		close(m->netns_fd);
 	handover_destroy(m->handover);
 	mem_free(m->buffers);
+	mem_free(m->held);
 	mem_free(m);
 }
 
@@ -344,7 +399,8 @@ int mirror_start(struct mirror **out, const struct mirror_config *config)
 	m->receive_buffer = config->receive_buffer ? config->receive_buffer : DEFAULT_BUFFER;
 	m->due = true;
 	m->buffers = mem_alloc((size_t)MESSAGES_PER_CALL * MIRROR_DATAGRAM_SIZE, 8);
-	if (!m->buffers)
+	m->held = mem_alloc(HELD_SIZE, 8);
+	if (!m->buffers || !m->held)
 		goto fail;
 	err = handover_create(&m->handover);
 	if (err)

@@ -119,17 +119,24 @@ static int read_dump(struct mirror *m, const struct dump *d, bool *interrupted)
 
 	*interrupted = false;
 	while (!err) {
-		ssize_t n = rtnl_receive(m->dump_fd, m->buffers, MIRROR_DATAGRAM_SIZE);
+		ssize_t n;
 
-		if (mirror_stopping(m))
-			return -ECANCELED;
+		err = mirror_hold(m);
+		if (!err && mirror_stopping(m))
+			err = -ECANCELED;
+		if (err)
+			break;
+		n = rtnl_receive(m->dump_fd, m->buffers, MIRROR_DATAGRAM_SIZE);
 		if (n == -EAGAIN) {
 			if (poll(&p, 1, PATIENCE_MS) == 0)
-				return -ETIMEDOUT;
-		} else if (n < 0) {
-			return (int)n;
-		} else {
-			err = handle_dump(m, m->buffers, (size_t)n, interrupted);
+				err = -ETIMEDOUT;
+			continue;
+		}
+		err = n < 0 ? (int)n : handle_dump(m, m->buffers, (size_t)n, interrupted);
+		if (err >= 0) {
+			int released = mirror_release(m);
+
+			err = released ? released : err;
 		}
 	}
 	return err > 0 ? 0 : err;
@@ -147,10 +154,10 @@ static int dump_family(struct mirror *m, const struct dump *d)
 
 		if (err)
 			return err;
+		routes6 = m->routes6;
 		err = read_dump(m, d, &interrupted);
 		if (err)
 			return err;
-		routes6 = m->routes6;
 		err = mirror_read(m); // of the time of the dump, or newer
 		if (err)
 			return err;

@@ -31,6 +31,8 @@ struct mirror {
 	uint32_t seq;
 	bool due;         // a resync, for a reason of ours
 	uint64_t routes6; // notifications of IPv6 routes
+	uint8_t *held;    // records of notifications that wait for a piece of a dump
+	size_t held_size;
 	uint64_t logged_at;
 	uint8_t *buffers; // some datagrams; a dump uses the first
 	_Atomic uint64_t notifications, records, resyncs, overflows, reopened, resync_ns;
@@ -53,6 +55,8 @@ static inline bool mirror_stopping(struct mirror *m)
 // lost, -EAGAIN = tables changed too fast.
 int mirror_put_mark(struct mirror *m, enum nl_kind kind, enum nl_verb verb);
 int mirror_put_message(struct mirror *m, const struct nlmsghdr *nlh, size_t size);
-int mirror_read(struct mirror *m); // notifications: what is there, but no more than a turn's worth
+int mirror_read(struct mirror *m); // notifications: what is there, a turn's worth at most
+int mirror_hold(struct mirror *m); // the same, but they wait for mirror_release()
+int mirror_release(struct mirror *m);
 int mirror_discard(struct mirror *m); // all notifications that are there
 int mirror_dump(struct mirror *m);    // every kind, complete
