@@ -28,7 +28,7 @@
 #define RTEXT_FILTER_SKIP_STATS (1 << 3)
 #endif
 
-#define TRIES       4    // of a dump that is interrupted
+#define TRIES       8    // of a dump that is interrupted
 #define PATIENCE_MS 5000 // for the next piece of a dump: the kernel has it at once
 
 struct dump {

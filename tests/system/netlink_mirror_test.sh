@@ -268,6 +268,32 @@ check "there were losses ($overflows)" test "$overflows" -gt 0
 check "and so dumps" test "$(stat resyncs)" -gt 1
 mirror_stop
 
+# -- dumps under steady changes ------------------------------------------------------------------
+# IPv6: a kernel that finds its tree changed goes on where it does not belong, and leaves routes out.
+come_and_go() {
+	local load=(r "$route_load" --count 3000 --first 2001:db8:1000::/48 --via 2001:db8::2 --dev va)
+	while [ ! -e "$GT_TMP/rest" ]; do
+		"${load[@]}"
+		"${load[@]}" --delete
+	done
+}
+
+check "60,000 IPv6 routes" r "$route_load" --count 60000 --first 3001:db8:8000::/48 --via 2001:db8::2 --dev va
+mirror_start
+come_and_go >/dev/null 2>&1 &
+changes=$!
+for _ in 1 2; do
+	ask resync
+done >"$GT_TMP/resync"
+touch "$GT_TMP/rest"
+wait "$changes"
+check_equal "dumps come to their end" "$(grep -c '^resync' "$GT_TMP/resync")" 2
+check_equal "and miss no route" "$(stat swept)" 0
+check_equal "that is still there" "$(ask 'state route' | grep -c '^set route 3001:')" 60000
+check_same "after it the mirror has what the kernel has"
+mirror_stop
+r "$route_load" --count 60000 --first 3001:db8:8000::/48 --via 2001:db8::2 --dev va --delete >/dev/null
+
 # -- many ----------------------------------------------------------------------------------------
 # A dump of all may take 1.5 s, or that much of the processors' time when others use them.
 n=1000000 lag=3 rate=200000 seconds=1.5
