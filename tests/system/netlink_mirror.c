@@ -5,8 +5,8 @@
 //
 // --events writes each record as a line; --slow sleeps after each batch. Commands on standard
 // input, each answered by lines and then a line ".":
-//   state KIND   what is there now (link, address, neigh, route, nexthop, rule, netconf)
-//   resync       asks for one; "resync SECONDS CPU-SECONDS RECORDS" when it has arrived
+//   state KIND FILE   writes what is there now (link, address, neigh, route, nexthop, rule,
+//   netconf) resync       asks for one; "resync SECONDS CPU-SECONDS RECORDS" when it has arrived
 //   stats        counters, NAME VALUE
 //   break        takes the socket away: it is not there any more after the next notification
 //   wait N       until there are at least N routes; "routes N SECONDS since the first one came"
@@ -102,7 +102,7 @@ static void print_stats(void)
 		s.resync_ns / 1000000, model_count(model, NL_ROUTE), model_swept(model));
 }
 
-static void print_state(const char *name)
+static void write_state(const char *name, const char *path)
 {
 	static const struct {
 		const char *name;
@@ -111,9 +111,13 @@ static void print_state(const char *name)
 		{"route", NL_ROUTE}, {"nexthop", NL_NEXTHOP}, {"rule", NL_RULE},
 		{"netconf", NL_NETCONF}};
 
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+	FILE *f = fopen(path, "w");
+
+	for (size_t i = 0; f && i < ARRAY_SIZE(kinds); i++)
 		if (!strcmp(name, kinds[i].name))
-			model_print(model, kinds[i].kind, stdout);
+			model_print(model, kinds[i].kind, f);
+	if (!f || fclose(f))
+		printf("failed: %s\n", path);
 }
 
 // CPU time of the mirror's thread and of this one.
@@ -152,9 +156,11 @@ static void break_socket(void)
 
 static void run_command(char *line)
 {
+	char name[16], path[200];
+
 	line[strcspn(line, "\n")] = '\0';
-	if (!strncmp(line, "state ", 6))
-		print_state(line + 6);
+	if (sscanf(line, "state %15s %199s", name, path) == 2)
+		write_state(name, path);
 	else if (!strcmp(line, "resync"))
 		resync();
 	else if (!strcmp(line, "break"))

@@ -87,7 +87,7 @@ reopened() {
 	[ "$(stat reopened)" = 1 ]
 }
 
-# What the kernel has, as the lines of `state route`: prefix, table, metric, type, nhid, hops; and
+# What the kernel has, as the lines of `state route FILE`: prefix, table, metric, type, nhid, hops; and
 # the same of the mirror. IPv4 and IPv6.
 kernel_routes() {
 	{
@@ -105,7 +105,8 @@ kernel_routes() {
 }
 
 mirror_routes() {
-	ask 'state route' | sed 's/ dead//g' | awk '{
+	ask "state route $GT_TMP/state"
+	sed 's/ dead//g' "$GT_TMP/state" | awk '{
 		hops = ""
 		n = match($0, / \[.*/) ? split(substr($0, RSTART + 1), h, /\] ?/) - 1 : 0
 		for (i = 2; i <= n; i++)
@@ -266,6 +267,9 @@ check_same "after losses it ends with the kernel's state"
 overflows=$(stat overflows)
 check "there were losses ($overflows)" test "$overflows" -gt 0
 check "and so dumps" test "$(stat resyncs)" -gt 1
+check "all of them go" r "$route_load" --count 25000 --first 20.0.1.0/24 --step 2 --dev va --delete
+check "at once" r "$route_load" --count 5000 --first 20.156.64.0/24 --step 2 --dev va --delete
+check_same "and the mirror sees them go"
 mirror_stop
 
 # -- dumps under steady changes ------------------------------------------------------------------
@@ -289,10 +293,11 @@ touch "$GT_TMP/rest"
 wait "$changes"
 check_equal "dumps come to their end" "$(grep -c '^resync' "$GT_TMP/resync")" 2
 check_equal "and miss no route" "$(stat swept)" 0
-check_equal "that is still there" "$(ask 'state route' | grep -c '^set route 3001:')" 60000
+ask "state route $GT_TMP/state"
+check_equal "that is still there" "$(grep -c '^set route 3001:' "$GT_TMP/state")" 60000
+check "they go" r "$route_load" --count 60000 --first 3001:db8:8000::/48 --dev va --delete
 check_same "after it the mirror has what the kernel has"
 mirror_stop
-r "$route_load" --count 60000 --first 3001:db8:8000::/48 --via 2001:db8::2 --dev va --delete >/dev/null
 
 # -- many ----------------------------------------------------------------------------------------
 # A dump of all may take 1.5 s, or that much of the processors' time when others use them.

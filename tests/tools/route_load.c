@@ -82,7 +82,10 @@ static size_t put_route(uint8_t *at, uint32_t i, bool ack)
 	rtm->rtm_dst_len = options.first.len;
 	rtm->rtm_table = RT_TABLE_UNSPEC;
 	rtm->rtm_protocol = RTPROT_STATIC;
-	rtm->rtm_scope = options.via.family ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+	// To delete: of any scope, and without --via, by any gateway.
+	rtm->rtm_scope = options.type == RTM_DELROUTE ? RT_SCOPE_NOWHERE
+			 : options.via.family         ? RT_SCOPE_UNIVERSE
+						      : RT_SCOPE_LINK;
 	rtm->rtm_type = RTN_UNICAST;
 	mnl_attr_put(nlh, RTA_DST, size, destination.b);
 	mnl_attr_put_u32(nlh, RTA_TABLE, options.table);
