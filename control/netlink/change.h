@@ -84,9 +84,9 @@ struct nl_hop {
 	int32_t ifindex;        // 0 = none
 	struct ip_addr gateway; // family 0 = none: the destination itself is the neighbour. May be
 				// of the other family (RTA_VIA, RFC 8950)
-	uint16_t weight; // 1 .. 65535
-	uint8_t flags;   // RTNH_F_*
-	bool has_encap;  // RTA_ENCAP (lightweight tunnel): not ours
+	uint16_t weight;        // 1 .. 65535
+	uint8_t flags;          // RTNH_F_*
+	bool has_encap;         // RTA_ENCAP (lightweight tunnel): not ours
 };
 
 struct nl_route { // RTM_NEWROUTE of AF_INET and AF_INET6
@@ -94,17 +94,19 @@ struct nl_route { // RTM_NEWROUTE of AF_INET and AF_INET6
 	uint32_t table; // RT_TABLE_* or any number
 	struct ip_prefix prefix;
 	uint32_t metric;
-	uint32_t nexthop; // RTA_NH_ID; 0 = the hops here
-	uint32_t mtu;     // RTAX_MTU; 0 = none of its own
-	uint8_t protocol; // RTPROT_*
-	uint8_t scope;    // RT_SCOPE_*
-	uint8_t type;     // RTN_*
+	uint32_t nexthop;      // RTA_NH_ID; 0 = the hops here
+	uint32_t mtu;          // RTAX_MTU; 0 = none of its own
+	struct ip_addr source; // RTA_PREFSRC; family 0 = none. An IPv4 route goes with that address
+	uint8_t protocol;      // RTPROT_*
+	uint8_t scope;         // RT_SCOPE_*
+	uint8_t type;          // RTN_*
 	uint8_t tos;
 	uint32_t flags;  // RTM_F_*
 	bool has_source; // IPv6 route with a source prefix: not ours
 	bool is_replace; // NLM_F_REPLACE: takes the place of one with the same prefix, metric and
 			 // tos
-	bool is_append;  // IPv6: one more hop of a route that is there (NLM_F_APPEND)
+	bool is_append;  // IPv6: one more hop of a route that is there (NLM_F_APPEND); the hops
+			 // here may be that one or all
 	bool is_cut;     // more than NL_MAX_HOPS
 	uint16_t n_hops;
 	struct nl_hop hops[];
