@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Interfaces: what links, addresses, netconf and ports say of them, and which of the kernel's
 // silent removals follow.
+#include "control/router/router_private.h"
+
 #include <errno.h>
-#include <linux/if.h>
+#include <linux/if.h> // behind net/if.h: it does not tolerate it the other way round
 #include <linux/netconf.h>
 
 #include "base/mem.h"
-#include "control/router/router_private.h"
 
 // -- the table --------------------------------------------------------------------------
 static uint32_t place_of(const struct router *r, int32_t ifindex)
