@@ -58,9 +58,17 @@ static fib_nexthop_t match(const struct router *r, const struct ip_addr *a, uint
 	return FIB_NO_ROUTE;
 }
 
-static bool put_host(struct router *r, struct neighbour *n)
+static void forget_host(struct router *r, struct neighbour *n)
+{
+	r->n_hosts[family_index(n->addr.family)]--;
+	hop_put(r, n->host);
+	n->host = NULL;
+}
+
+static void put_host(struct router *r, struct neighbour *n)
 {
 	struct ip_prefix p = host_prefix(&n->addr);
+	unsigned f = family_index(n->addr.family);
 	uint32_t number;
 
 	n->host = hop_get(r, n->interface->ifindex, &n->addr, n->addr.family);
@@ -69,18 +77,16 @@ static bool put_host(struct router *r, struct neighbour *n)
 		hop_put(r, n->host);
 		n->host = NULL;
 		r->stats.refused++; // the link's adjacency stands: the kernel forwards
-		return false;
+		return;
 	}
-	r->n_hosts[family_index(p.addr.family)]++;
+	r->n_hosts[f]++;
 	r->leave_changed |= r->n_left;
-	return true;
-}
-
-static void forget_host(struct router *r, struct neighbour *n)
-{
-	r->n_hosts[family_index(n->addr.family)]--;
-	hop_put(r, n->host);
-	n->host = NULL;
+	// It took the place of one by another interface, if there was one.
+	for (struct neighbour *o = order_next(&r->order[f], &n->addr, INT32_MIN);
+		o && addr_equal(&o->addr, &n->addr);
+		o = order_next(&r->order[f], &o->addr, o->interface->ifindex))
+		if (o != n && o->host)
+			forget_host(r, o);
 }
 
 // What the kernel has for the address takes its place again.

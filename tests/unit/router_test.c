@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/compiler.h"
+#include "base/rcu.h"
 #include "dataplane/table/nexthop.h"
 #include "tests/unit/router_twin.h"
 #include "tests/unit/router_world.h"
@@ -782,6 +783,7 @@ static void bad_input(void **state)
 	struct world w;
 
 	make(&w, NULL);
+	rcu_barrier_reclaim();
 	router_stats(w.router, &before);
 	tell_via(&w, NL_GONE, "20.0.0.0/8", ETH1, "10.1.0.1"); // never there
 	tell_neigh(&w, NL_GONE, ETH1, "10.1.0.99", 0, 0);
@@ -829,6 +831,7 @@ static void bad_input(void **state)
 	assert_int_equal(router_set_port(w.router, 0, NULL), -EINVAL);
 	assert_int_equal(set_port(&w, 4711, 8), 0); // before its link
 	assert_int_equal(set_port(&w, 4711, PORT_NONE), 0);
+	rcu_barrier_reclaim();
 	router_stats(w.router, &after);
 	after.refused = before.refused;
 	assert_memory_equal(&before, &after, sizeof(before)); // nothing stayed
@@ -877,16 +880,25 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+// Of this thread: what others take of the processor is not the router's.
+static double own_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static double longest_step(struct world *w)
 {
 	double longest = 0;
 	bool more = true;
 
 	while (more) {
-		double start = seconds();
+		double start = own_seconds();
 
 		more = router_step(w->router);
-		longest = MAX(longest, seconds() - start);
+		longest = MAX(longest, own_seconds() - start);
 	}
 	return longest;
 }
@@ -938,14 +950,14 @@ static void a_million(void **state)
 		assert_int_equal(s.routes4, verb % 2 ? 10 : n + 10);
 		assert_int_equal(s.refused, 0);
 	}
-	assert_forward(&w, "20.0.0.1", 1 + 20 * 65536 / 7 % 3, 10 + 20 * 65536 / 7 % 3 * 10);
+	assert_forward(&w, "16.0.0.1", 1 + (16 << 16) / 7 % 3, 10 + (16 << 16) / 7 % 3 * 10);
 	for (int i = ETH1; i <= ETH3; i++)
 		tell_link(&w, NL_SET, i, LINK_DOWN);
-	assert_seen(&w, "20.0.0.1", "kernel");
+	assert_seen(&w, "16.0.0.1", "kernel");
 	start = seconds();
 	printf("longest step %.3f ms", longest_step(&w) * 1e3);
 	printf("; routes of links that went down gone after %.3f s\n", seconds() - start);
-	assert_forward(&w, "20.0.0.1", 4, 40);
+	assert_forward(&w, "16.0.0.1", 4, 40);
 	router_stats(w.router, &s);
 	assert_int_equal(s.routes4, 7);
 	free(batch);

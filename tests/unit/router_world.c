@@ -75,14 +75,19 @@ void world_settle(struct world *w)
 	rcu_reclaim(0);
 }
 
+bool world_knows_local(const struct world *w, const struct ip_prefix *p)
+{
+	for (unsigned k = 0; k < w->n_locals; k++)
+		if (!memcmp(&w->locals[k], p, sizeof(*p)))
+			return true;
+	return false;
+}
+
 bool world_has_local(const struct world *w, const char *text)
 {
 	struct ip_prefix p = prefix(text);
 
-	for (unsigned k = 0; k < w->n_locals; k++)
-		if (!memcmp(&w->locals[k], &p, sizeof(p)))
-			return true;
-	return false;
+	return world_knows_local(w, &p);
 }
 
 void world_dumped(struct world *w)

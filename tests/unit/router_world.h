@@ -19,6 +19,7 @@ void world_make(struct world *, const struct router_config *); // NULL = default
 void world_free(struct world *);
 void world_dumped(struct world *); // every kind was dumped: empty, but for the kernel's rules
 void world_settle(struct world *); // router_step() until there is no more
+bool world_knows_local(const struct world *, const struct ip_prefix *);
 bool world_has_local(const struct world *, const char *prefix);
 
 struct ip_addr addr(const char *text);     // "" = none
