@@ -250,6 +250,8 @@ static void apply_dump(struct router *r, const struct nl_change *c)
 		end(r, c->kind);
 	else // what follows is another dump: no sweep by this one
 		r->is_dumping[c->kind] = false;
+	if (c->verb == NL_BROKEN && c->kind == NL_ROUTE)
+		r->is_resyncing = false;
 }
 
 static void apply(struct router *r, const struct nl_change *c)

@@ -295,7 +295,7 @@ static void delete_link(struct kernel *k, int i)
 		for (unsigned n = 0; n < K_NEIGHBOURS; n++) {
 			if (k->neighbours[i][f][n].exists && is_chatty)
 				say_neighbour(k, i, f, n, NL_GONE);
-			k->neighbours[i][f][n].exists = false;
+			k->neighbours[i][f][n] = (struct k_neighbour){0};
 		}
 	say_link(k, i, NL_GONE);
 	lose_objects(k, i);
@@ -322,11 +322,34 @@ static void delete_link(struct kernel *k, int i)
 }
 
 // -- operations -------------------------------------------------------------------------------
+// Trouble does not last: else nothing would be forwarded for long.
+static bool mend(struct kernel *k, int i)
+{
+	struct k_link *l = &k->links[i];
+
+	if (l->port == PORT_NONE && i < 4) {
+		l->port = (port_id_t)(20 + i);
+		set_port(k->w, i, l->port);
+	} else if (l->has_policy) {
+		l->has_policy = false;
+		router_set_policy(k->w->router, i, "", "");
+	} else if (l->exists && l->is_up && !l->has_carrier) {
+		l->has_carrier = true;
+		say_link(k, i, NL_SET);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void operate_link(struct kernel *k)
 {
 	int i = 1 + (int)pick(k, K_LINKS);
 	struct k_link *l = &k->links[i];
 	unsigned what = pick(k, 16);
+
+	if (pick(k, 2) && mend(k, i))
+		return;
 
 	if (!l->exists) {
 		*l = (struct k_link){.exists = true,
@@ -381,7 +404,7 @@ static void operate_neighbour(struct kernel *k)
 		say_neighbour(k, i, f, n, NL_GONE);
 		return;
 	}
-	*e = (struct k_neighbour){true, pick(k, 8), 100 * (unsigned)i + pick(k, 50)};
+	*e = (struct k_neighbour){true, pick(k, 8) > 0, 100 * (unsigned)i + pick(k, 50)};
 	say_neighbour(k, i, f, n, NL_SET);
 }
 
@@ -404,10 +427,13 @@ static void operate_object(struct kernel *k)
 			say_object(k, id, NL_GONE);
 			return;
 		}
+		struct k_hop hop;
+
+		if (!pick_hop(k, &hop))
+			return;
 		if (!b->exists)
 			*b = (struct k_object){.family = pick(k, 2)};
-		if (!pick_hop(k, &b->hop))
-			return;
+		b->hop = hop;
 		b->hop.weight = 1;
 		b->exists = true;
 		say_object(k, id, NL_SET);
@@ -628,7 +654,7 @@ void k_operate(struct kernel *k)
 {
 	unsigned what = pick(k, 64);
 
-	if (what < 12)
+	if (what < 5)
 		operate_link(k);
 	else if (what < 24)
 		operate_neighbour(k);

@@ -29,6 +29,7 @@ struct k_hop {
 	int ifindex;
 	unsigned gateway; // number of the neighbour on that link + 1; 0 = none
 	uint16_t weight;
+	unsigned family; // of the gateway, in an answer
 };
 
 struct k_route {
@@ -77,6 +78,7 @@ struct k_answer {
 	uint8_t type; // RTN_*; RTN_UNSPEC = no route
 	unsigned n_hops;
 	struct k_hop hops[K_HOPS];
+	bool is_multi;
 	bool is_plain; // the fast path has to know it
 };
 struct k_answer k_lookup(const struct kernel *, unsigned family, const struct ip_addr *);

@@ -33,14 +33,19 @@ static bool collect(const struct kernel *k, const struct k_route *r, struct k_an
 
 	out->type = r->type;
 	out->n_hops = 0;
+	out->is_multi = g || n > 1;
 	if (r->type != RTN_UNICAST)
 		return true;
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t id = g ? g->members[i] : r->object;
 		const struct k_hop *h = r->object ? &k->objects[id].hop : &r->hops[i];
 
-		if (is_alive(k, h, r->object ? k->objects[id].family : r->family))
-			out->hops[out->n_hops++] = *h;
+		unsigned family = r->object ? k->objects[id].family : r->family;
+
+		if (!is_alive(k, h, family))
+			continue;
+		out->hops[out->n_hops] = *h;
+		out->hops[out->n_hops++].family = family;
 	}
 	return out->n_hops;
 }
@@ -125,9 +130,8 @@ static const struct k_neighbour *neighbour_of(
 {
 	static const struct k_neighbour nobody;
 
-	for (unsigned f = 0; f < 2 && h->gateway; f++)
-		if (f == family)
-			return &k->neighbours[h->ifindex][f][h->gateway - 1];
+	if (h->gateway)
+		return &k->neighbours[h->ifindex][h->family][h->gateway - 1];
 	for (unsigned n = 0; n < K_NEIGHBOURS; n++) {
 		struct ip_addr b = k_neighbour_addr(h->ifindex, family, n);
 
@@ -154,6 +158,46 @@ static bool is_what(const struct seen *s, const char *what)
 	return !strcmp(s->what, what);
 }
 
+// For whoever has to find out why.
+static void explain(const struct kernel *k, unsigned family, const struct ip_addr *a,
+	const struct seen *s, const struct k_answer *want)
+{
+	char text[PREFIX_TEXT_SIZE];
+
+	fprintf(stderr, "%s: workers: %s, port %u, MAC %u; kernel: type %u, %u hops%s\n",
+		ip_format(a, text), s->what, s->port, s->mac.b[4] << 8 | s->mac.b[5], want->type,
+		want->n_hops, want->is_plain ? ", plain" : "");
+	for (unsigned n = 0; n < K_ROUTES; n++) {
+		const struct k_route *r = &k->routes[n];
+		struct ip_prefix p = k_prefix(r->family, r->prefix);
+
+		if (!r->exists || r->family != family || !contains(&p, a))
+			continue;
+		fprintf(stderr, "%s table %u metric %u type %u tos %u proto %u object %u mtu %u",
+			prefix_format(&p, text), r->table, r->metric, r->type, r->tos, r->protocol,
+			r->object, r->mtu);
+		for (unsigned h = 0; h < r->n_hops; h++)
+			fprintf(stderr, ", %u of eth%d", r->hops[h].gateway, r->hops[h].ifindex);
+		fprintf(stderr, "\n");
+	}
+	for (int i = 1; i <= K_LINKS; i++) {
+		const struct k_link *l = &k->links[i];
+
+		fprintf(stderr, "eth%d:%s%s%s%s port %u;", i, l->exists ? "" : " gone",
+			l->is_up ? " up" : "", l->has_carrier ? "" : " no carrier",
+			l->has_policy ? " policy" : "", l->port);
+	}
+	for (unsigned id = 1; id <= K_OBJECTS; id++)
+		if (k->objects[id].exists)
+			fprintf(stderr, " object %u of IPv%u: %u of eth%d;", id,
+				k->objects[id].family ? 6 : 4, k->objects[id].hop.gateway,
+				k->objects[id].hop.ifindex);
+	for (unsigned g = 0; g < K_GROUPS; g++)
+		for (unsigned m = 0; k->groups[g].exists && m < k->groups[g].n_members; m++)
+			fprintf(stderr, " %u in %u;", k->groups[g].members[m], 11 + g);
+	fprintf(stderr, "\n");
+}
+
 static void compare(struct kernel *k, unsigned family, const struct ip_addr *a,
 	struct router_twin_totals *totals)
 {
@@ -163,10 +207,10 @@ static void compare(struct kernel *k, unsigned family, const struct ip_addr *a,
 	for (unsigned h = 0; h < want.n_hops; h++)
 		knows_all &= neighbour_of(k, &want.hops[h], family, a)->is_valid &&
 			     k->links[want.hops[h].ifindex].has_carrier &&
-			     (want.n_hops == 1 || want.hops[h].gateway);
+			     (!want.is_multi || want.hops[h].gateway);
 	for (uint32_t n = 0; n < 8; n++) {
 		struct seen s = look(k->w, a, n * 0x20000000u + 0x1234567u);
-		bool found = false;
+		bool found = false, is_right;
 
 		totals->answers++;
 		if (is_what(&s, "forward")) {
@@ -178,19 +222,23 @@ static void compare(struct kernel *k, unsigned family, const struct ip_addr *a,
 				found = want.type == RTN_UNICAST && s.port == l->port &&
 					e->is_valid && mac_equal(s.mac, mac(e->mac));
 			}
+			if (!found)
+				explain(k, family, a, &s, &want);
 			must(k->o, found);
 			totals->forwarded++;
 			continue;
 		}
-		must(k->o, !is_what(&s, "none") || want.type == RTN_UNSPEC);
-		must(k->o, !is_what(&s, "local") || want.type == RTN_LOCAL);
-		must(k->o, !is_what(&s, "drop") || want.type == RTN_BLACKHOLE);
-		must(k->o, !is_what(&s, "unreachable") || want.type == RTN_UNREACHABLE);
-		must(k->o, !is_what(&s, "prohibit") || want.type == RTN_PROHIBIT);
-		if (want.type == RTN_UNICAST && can_all && want.is_plain) {
-			must(k->o, is_what(&s, "link")); // the route is the router's
-			must(k->o, !knows_all);
-		}
+		is_right = (!is_what(&s, "none") || want.type == RTN_UNSPEC) &&
+			   (!is_what(&s, "local") || want.type == RTN_LOCAL) &&
+			   (!is_what(&s, "drop") || want.type == RTN_BLACKHOLE) &&
+			   (!is_what(&s, "unreachable") || want.type == RTN_UNREACHABLE) &&
+			   (!is_what(&s, "prohibit") || want.type == RTN_PROHIBIT);
+		// What can be the router's is: only the neighbour may be missing.
+		if (want.type == RTN_UNICAST && can_all && want.is_plain)
+			is_right &= is_what(&s, "link") && !knows_all;
+		if (!is_right)
+			explain(k, family, a, &s, &want);
+		must(k->o, is_right);
 		totals->left += want.type == RTN_UNICAST && knows_all;
 		totals->other += !(want.type == RTN_UNICAST && knows_all);
 	}

@@ -5,6 +5,7 @@
 #include <linux/fib_rules.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,30 @@ struct mac mac(unsigned n)
 }
 
 // -- records ------------------------------------------------------------------------------
+#define TRACE_SIZE 512
+static char *printf_like(1, 2) trace(const char *format, ...)
+{
+	static char text[TRACE_SIZE];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	return text;
+}
+
+// Every record in a line, for whoever has to find out why: ROUTER_TRACE=1.
+static void apply(struct world *w, const struct nl_change *c, const char *text)
+{
+	static const char *const kinds[] = {
+		"link", "address", "neighbour", "route", "nexthop", "rule", "netconf"};
+	static const char *const verbs[] = {"set", "gone", "begin", "end", "broken"};
+
+	if (getenv("ROUTER_TRACE"))
+		fprintf(stderr, "%s %s %s\n", verbs[c->verb], kinds[c->kind], text);
+	router_apply(w->router, c);
+}
+
 static struct nl_change change(enum nl_kind kind, enum nl_verb verb, size_t size)
 {
 	return (struct nl_change){kind, verb, (uint16_t)size, 0};
@@ -141,7 +166,7 @@ void tell(struct world *w, enum nl_kind kind, enum nl_verb verb)
 {
 	struct nl_change c = change(kind, verb, sizeof(c));
 
-	router_apply(w->router, &c);
+	apply(w, &c, "");
 }
 
 struct nl_link link_record(int ifindex, uint32_t flags)
@@ -162,14 +187,14 @@ void tell_link(struct world *w, enum nl_verb verb, int ifindex, uint32_t flags)
 	struct nl_link l = link_record(ifindex, flags);
 
 	l.change.verb = verb;
-	router_apply(w->router, &l.change);
+	apply(w, &l.change, trace("%s flags %x", l.name, flags));
 }
 
 void tell_address(struct world *w, enum nl_verb verb, int ifindex, const char *text)
 {
 	struct nl_address a = {change(NL_ADDRESS, verb, sizeof(a)), ifindex, prefix(text), 0, 0};
 
-	router_apply(w->router, &a.change);
+	apply(w, &a.change, trace("eth%d %s", ifindex, text));
 }
 
 void tell_neigh(struct world *w, enum nl_verb verb, int ifindex, const char *text, uint16_t nud,
@@ -178,7 +203,7 @@ void tell_neigh(struct world *w, enum nl_verb verb, int ifindex, const char *tex
 	struct nl_neigh n = {change(NL_NEIGH, verb, sizeof(n)), .ifindex = ifindex,
 		.addr = addr(text), .nud = nud, .has_mac = mac_number, .mac = mac(mac_number)};
 
-	router_apply(w->router, &n.change);
+	apply(w, &n.change, trace("eth%d %s MAC %u", ifindex, text, mac_number));
 }
 
 void tell_forwarding(struct world *w, uint8_t family, int ifindex, int forwarding)
@@ -217,7 +242,7 @@ void tell_group(struct world *w, uint32_t id, unsigned n_members, const struct n
 
 	u.n.n_members = (uint16_t)n_members;
 	memcpy(u.n.members, m, n_members * sizeof(*m));
-	router_apply(w->router, &u.n.change);
+	apply(w, &u.n.change, trace("group %u of %u", id, n_members));
 }
 
 int set_port(struct world *w, int ifindex, port_id_t port)
@@ -245,10 +270,21 @@ void route_hop(struct route_record *r, int ifindex, const char *gateway, uint16_
 
 void tell_route(struct world *w, enum nl_verb verb, struct route_record *r)
 {
+	char text[PREFIX_TEXT_SIZE], *at;
+
 	r->route.change.verb = verb;
 	r->route.change.size = (uint16_t)ALIGN_UP(
 		sizeof(r->route) + r->route.n_hops * sizeof(r->route.hops[0]), 8);
-	router_apply(w->router, &r->route.change);
+	at = trace("%s table %u metric %u type %u tos %u object %u%s%s",
+		prefix_format(&r->route.prefix, text), r->route.table, r->route.metric,
+		r->route.type, r->route.tos, r->route.nexthop,
+		r->route.is_replace ? " replace" : "", r->route.is_append ? " append" : "");
+	for (unsigned h = 0; h < r->route.n_hops; h++) {
+		ip_format(&r->route.hops[h].gateway, text);
+		snprintf(at + strlen(at), TRACE_SIZE - strlen(at), ", eth%d via %s",
+			r->route.hops[h].ifindex, r->route.hops[h].gateway.family ? text : "link");
+	}
+	apply(w, &r->route.change, at);
 }
 
 void tell_via(
