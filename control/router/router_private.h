@@ -207,8 +207,19 @@ void objects_free(struct router *);
 // of the local table).
 enum { RIB_COUNTS, RIB_PARKED };
 
-// Preferences: routes by which only the kernel can choose come before all.
-enum { PREFER_SPECIAL, PREFER_LOCAL, PREFER_MAIN, PREFER_DEFAULT };
+// Preferences: table after table, and in each first the routes by which only the kernel can choose.
+enum {
+	PREFER_LOCAL_SPECIAL,
+	PREFER_LOCAL,
+	PREFER_MAIN_SPECIAL,
+	PREFER_MAIN,
+	PREFER_DEFAULT,
+};
+
+static inline bool is_special(uint8_t preference)
+{
+	return preference == PREFER_LOCAL_SPECIAL || preference == PREFER_MAIN_SPECIAL;
+}
 
 struct route_key {
 	struct ip_prefix prefix;
@@ -248,6 +259,7 @@ struct crowd {
 	struct alternative *alternatives;
 	uint32_t n, max;
 	bool is_uncertain; // some are there no more, and nobody said which
+	bool is_short;     // for want of memory not all are here
 	bool is_dirty;
 };
 

@@ -58,7 +58,7 @@ static bool key_of(const struct nl_route *n, struct route_key *k, uint8_t *table
 	// A route for some packets only leaves the others to less specific ones, past those of
 	// other metrics: before all of them.
 	if (n->tos || n->has_source) {
-		k->preference = PREFER_SPECIAL;
+		k->preference = *table == SET_LOCAL ? PREFER_LOCAL_SPECIAL : PREFER_MAIN_SPECIAL;
 		k->metric = 0;
 	}
 	return true;
@@ -300,7 +300,7 @@ static void remove_route(
 		}
 		return;
 	}
-	if (k->preference == PREFER_SPECIAL)
+	if (is_special(k->preference))
 		return;
 	if (k->prefix.addr.family == AF_INET6 && r->n_multi6 && !n->nexthop &&
 		subtract(r, k, &key->set, &left)) {
@@ -331,13 +331,13 @@ void routes_apply(struct router *r, const struct nl_route *n)
 	if (n->is_append && k.prefix.addr.family == AF_INET6 && !c && unite(r, &k, &key))
 		is_replace = true;
 	s = set_for(r, &key.set);
-	if (!c && k.preference == PREFER_SPECIAL)
+	if (!c && is_special(k.preference))
 		c = crowd_get(r, &k);
 	if (c) {
 		c->is_uncertain |= is_replace;
 		crowd_set(r, c, s, n->tos, n->has_source);
 		set_unref(r, s);
-	} else if (k.preference == PREFER_SPECIAL) {
+	} else if (is_special(k.preference)) {
 		routes_refused(r, k.prefix.addr.family);
 		set_unref(r, s);
 	} else {

@@ -275,9 +275,9 @@ void tell_route(struct world *w, enum nl_verb verb, struct route_record *r)
 	r->route.change.verb = verb;
 	r->route.change.size = (uint16_t)ALIGN_UP(
 		sizeof(r->route) + r->route.n_hops * sizeof(r->route.hops[0]), 8);
-	at = trace("%s table %u metric %u type %u tos %u object %u%s%s",
+	at = trace("%s table %u metric %u type %u tos %u object %u%s%s%s",
 		prefix_format(&r->route.prefix, text), r->route.table, r->route.metric,
-		r->route.type, r->route.tos, r->route.nexthop,
+		r->route.type, r->route.tos, r->route.nexthop, r->route.has_source ? " source" : "",
 		r->route.is_replace ? " replace" : "", r->route.is_append ? " append" : "");
 	for (unsigned h = 0; h < r->route.n_hops; h++) {
 		ip_format(&r->route.hops[h].gateway, text);
