@@ -525,16 +525,23 @@ static bool pick_route(struct kernel *k, struct k_route *r)
 	return true;
 }
 
+// IPv6: one route with several hops, if both have gateways.
+static bool has_gateways(const struct k_route *r)
+{
+	for (unsigned h = 0; h < r->n_hops; h++)
+		if (!r->hops[h].gateway)
+			return false;
+	return r->n_hops && !r->object && r->type == RTN_UNICAST && !r->has_source &&
+	       r->table != RT_TABLE_DEFAULT;
+}
+
 static bool merge(struct k_route *to, const struct k_route *from)
 {
-	if (to->object || from->object || to->type != RTN_UNICAST || from->type != RTN_UNICAST ||
-		to->has_source || to->table == RT_TABLE_DEFAULT || to->mtu || from->mtu ||
-		to->n_hops + from->n_hops > K_HOPS)
+	if (to->mtu || from->mtu || to->n_hops + from->n_hops > K_HOPS)
 		return false;
 	for (unsigned h = 0; h < to->n_hops; h++)
 		for (unsigned g = 0; g < from->n_hops; g++)
-			if (!to->hops[h].gateway || !from->hops[g].gateway ||
-				to->hops[h].ifindex == from->hops[g].ifindex)
+			if (to->hops[h].ifindex == from->hops[g].ifindex)
 				return false;
 	for (unsigned g = 0; g < from->n_hops; g++)
 		to->hops[to->n_hops++] = from->hops[g];
@@ -593,8 +600,9 @@ static void operate_route(struct kernel *k)
 	}
 	if (first && what < 6) // exists
 		return;
-	if (first && r.family && n_same == 1 && merge(first, &r)) {
-		say_route(k, pick(k, 2) ? first : &r, NL_SET, false, true);
+	if (first && r.family && n_same == 1 && has_gateways(first) && has_gateways(&r)) {
+		if (merge(first, &r))
+			say_route(k, pick(k, 2) ? first : &r, NL_SET, false, true);
 		return;
 	}
 	at = new_route(k);

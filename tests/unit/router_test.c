@@ -501,6 +501,14 @@ static void multipath_of_ipv6_hop_by_hop(void **state)
 	assert_int_equal(ports_to(&w, "2001:db8::1"), 1 << 3);
 	tell_via(&w, NL_GONE, "2001:db8::/32", ETH3, "fd00:3::1");
 	assert_seen(&w, "2001:db8::1", "none");
+	// What has no gateway stands beside it.
+	route_record(&all, "2001:db8::/32");
+	all.route.type = RTN_BLACKHOLE;
+	tell_route(&w, NL_SET, &all);
+	tell_route(&w, NL_SET, &r);
+	assert_seen(&w, "2001:db8::1", "kernel");
+	tell_route(&w, NL_GONE, &r);
+	assert_seen(&w, "2001:db8::1", "drop");
 	world_free(&w);
 }
 
