@@ -27,9 +27,15 @@ static const char *const prefixes[2][K_PREFIXES] = {
 };
 #define CONNECTED 5 // + ifindex: the prefix of the link
 
+// Read once: they are asked for millions of times.
 struct ip_prefix k_prefix(unsigned family, unsigned number)
 {
-	return prefix(prefixes[family][number]);
+	static struct ip_prefix read[2][K_PREFIXES];
+	struct ip_prefix *p = &read[family][number];
+
+	if (!p->addr.family)
+		*p = prefix(prefixes[family][number]);
+	return *p;
 }
 
 static const char *neighbour_text(int ifindex, unsigned family, unsigned n, char *text, size_t size)
@@ -43,9 +49,13 @@ static const char *neighbour_text(int ifindex, unsigned family, unsigned n, char
 
 struct ip_addr k_neighbour_addr(int ifindex, unsigned family, unsigned n)
 {
+	static struct ip_addr read[K_LINKS + 1][2][K_NEIGHBOURS];
+	struct ip_addr *a = &read[ifindex][family][n];
 	char text[IP_TEXT_SIZE];
 
-	return addr(neighbour_text(ifindex, family, n, text, sizeof(text)));
+	if (!a->family)
+		*a = addr(neighbour_text(ifindex, family, n, text, sizeof(text)));
+	return *a;
 }
 
 // -- records --------------------------------------------------------------------------------
