@@ -104,13 +104,15 @@ static void drop(struct router *r, struct crowd *c, uint32_t k)
 	dirty(r, c);
 }
 
-void crowd_remove(
+bool crowd_remove(
 	struct router *r, struct crowd *c, const struct set *s, uint8_t tos, bool has_source)
 {
 	uint32_t k = place_of(c, s, tos, has_source);
 
-	if (k < c->n)
-		drop(r, c, k);
+	if (k == c->n)
+		return false;
+	drop(r, c, k);
+	return true;
 }
 
 // -- what becomes of the prefix -----------------------------------------------------------

@@ -112,7 +112,7 @@ static void evaluate(struct router *r, struct neighbour *n)
 	bool is_link_local =
 		n->addr.family == AF_INET6 && n->addr.b[0] == 0xfe && (n->addr.b[1] & 0xc0) == 0x80;
 	bool is_wanted =
-		n->is_valid && !is_link_local && s && set_connected(r, s) == n->interface->ifindex;
+		n->is_valid && !is_link_local && s && s->connected == n->interface->ifindex;
 
 	if (is_wanted && !n->host)
 		put_host(r, n);

@@ -142,12 +142,13 @@ struct set {
 	uint32_t n_refs; // but for RIB's
 	struct ip_addr source;
 	uint8_t family, type, protocol;
-	uint8_t table;  // enum set_table
-	bool is_left;   // the kernel's, whatever its hops
-	bool is_group;  // its number is that of a group
-	bool is_hashed; // new routes may share it
-	uint8_t state;  // enum set_state
-	uint8_t kind;   // enum nexthop_kind that workers find; a group of hops is NEXTHOP_ADJACENCY
+	uint8_t table;     // enum set_table
+	bool is_left;      // the kernel's, whatever its hops
+	bool is_group;     // its number is that of a group
+	bool is_hashed;    // new routes may share it
+	int32_t connected; // the interface whose link alone it leads to, or 0
+	uint8_t state;     // enum set_state
+	uint8_t kind; // enum nexthop_kind that workers find; a group of hops is NEXTHOP_ADJACENCY
 	uint64_t outcome; // of a group: hash of its members
 	uint16_t n_hops;
 	struct set_hop hops[];
@@ -160,7 +161,6 @@ bool set_is(const struct set *, const struct set *key);
 void set_unref(struct router *, struct set *);
 void set_gc(struct router *, struct set *); // unless somebody needs it
 struct set *set_of(const struct router *, uint32_t nexthop);
-int32_t set_connected(const struct router *, const struct set *); // its interface, or 0
 bool sets_step(struct router *, unsigned *budget);
 void sets_doom(struct router *); // by the marks on interfaces and objects
 void sets_doom_source(struct router *, const struct ip_addr *);
@@ -269,7 +269,7 @@ struct crowd {
 struct crowd *crowd_find(const struct router *, const struct route_key *);
 struct crowd *crowd_get(struct router *, const struct route_key *);
 void crowd_set(struct router *, struct crowd *, struct set *, uint8_t tos, bool has_source);
-void crowd_remove(
+bool crowd_remove(
 	struct router *, struct crowd *, const struct set *, uint8_t tos, bool has_source);
 void crowds_settle(struct router *);
 void crowds_sweep(struct router *);

@@ -333,20 +333,40 @@ static bool unite(struct router *r, const struct route_key *k, union set_key *ke
 	return true;
 }
 
-// IPv6: what is left of the route when these hops go; false: the route goes as a whole.
-static bool subtract(
-	struct router *r, const struct route_key *k, const struct set *gone, union set_key *left)
+// IPv6: what is left of a route when these hops go; false: it goes as a whole, or is another one.
+static bool subtract(const struct set *was, const struct set *gone, union set_key *left)
 {
-	const struct set *was = current(r, k);
-
 	if (!was || was->n_hops < 2 || was->object || !gone->n_hops)
 		return false;
+	for (unsigned i = 0; i < gone->n_hops; i++)
+		if (!is_hop_in(&gone->hops[i], was))
+			return false;
 	memcpy(&left->set, was, sizeof(*was));
 	left->set.n_hops = 0;
 	for (unsigned i = 0; i < was->n_hops; i++)
 		if (!is_hop_in(&was->hops[i], gone))
 			left->set.hops[left->set.n_hops++] = was->hops[i];
 	return left->set.n_hops;
+}
+
+static void remove_of_crowd(struct router *r, struct crowd *c, const struct nl_route *n,
+	const struct set *s, const struct set *key)
+{
+	union set_key left;
+
+	if (s && crowd_remove(r, c, s, n->tos, n->has_source))
+		return;
+	for (uint32_t k = 0; k < c->n && key->family == AF_INET6; k++) {
+		struct set *was = c->alternatives[k].set, *other;
+
+		if (c->alternatives[k].has_source != n->has_source || !subtract(was, key, &left))
+			continue;
+		other = set_for(r, &left.set);
+		crowd_set(r, c, other, n->tos, n->has_source);
+		crowd_remove(r, c, was, n->tos, n->has_source);
+		set_unref(r, other);
+		return;
+	}
 }
 
 static void remove_route(struct router *r, const struct nl_route *n, const struct route_key *k,
@@ -357,12 +377,11 @@ static void remove_route(struct router *r, const struct nl_route *n, const struc
 	union set_key left;
 
 	if (c) {
-		if (s)
-			crowd_remove(r, c, s, n->tos, n->has_source);
+		remove_of_crowd(r, c, n, s, &key->set);
 	} else if (is_special(k->preference)) {
 		// It was never there.
 	} else if (k->prefix.addr.family == AF_INET6 && r->n_multi6 && !n->nexthop &&
-		   subtract(r, k, &key->set, &left)) {
+		   subtract(current(r, k), &key->set, &left)) {
 		enqueue(r, k, set_for(r, &left.set), false)->is_replace = true;
 	} else if (s) {
 		enqueue(r, k, s, true);

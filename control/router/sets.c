@@ -175,6 +175,7 @@ static void refresh(struct router *r, struct set *s, bool is_new)
 	enum set_state state = SET_LIVE;
 	enum nexthop_kind kind;
 	struct nexthop_entry e;
+	int32_t connected = 0;
 
 	if (s->state == SET_DOOMED)
 		return;
@@ -182,10 +183,14 @@ static void refresh(struct router *r, struct set *s, bool is_new)
 	if (kind == NEXTHOP_EXCEPTION && !o.n && o.has_dead && !o.is_left)
 		state = SET_DEAD;
 	kind = tell(r, s, kind, &o);
-	if (s->kind != kind && !is_new) {
-		r->leave_changed |= s->kind == NEXTHOP_EXCEPTION;
-		neighbours_follow_all(r); // it may be what they are connected by
+	if (kind == NEXTHOP_ADJACENCY && !s->is_group && hop_is_link(o.hop))
+		connected = o.hop->interface->ifindex;
+	if (!is_new) {
+		r->leave_changed |= s->kind == NEXTHOP_EXCEPTION && kind != NEXTHOP_EXCEPTION;
+		if (s->connected != connected)
+			neighbours_follow_all(r);
 	}
+	s->connected = connected;
 	r->n_left += (kind == NEXTHOP_EXCEPTION) - (s->kind == NEXTHOP_EXCEPTION);
 	s->kind = (uint8_t)kind;
 	if (s->state == state)
@@ -193,19 +198,6 @@ static void refresh(struct router *r, struct set *s, bool is_new)
 	s->state = (uint8_t)state;
 	if (!nexthop_find(r->nexthops, s->nexthop, &e) && e.n_holds > 1)
 		pass_want(&r->rib_pass);
-}
-
-int32_t set_connected(const struct router *r, const struct set *s)
-{
-	const struct hop *h = NULL;
-
-	if (s->state != SET_LIVE || s->kind != NEXTHOP_ADJACENCY || s->is_group)
-		return 0;
-	if (!s->object)
-		h = s->hops[0].hop;
-	else if (object_find(r, s->object))
-		h = object_find(r, s->object)->hop;
-	return h && hop_is_link(h) ? h->interface->ifindex : 0;
 }
 
 // -- life -------------------------------------------------------------------------------
@@ -275,6 +267,7 @@ static struct set *make(struct router *r, const struct set *key, uint64_t hash)
 	s->is_hashed = false;
 	s->nexthop = 0;
 	s->outcome = 0;
+	s->connected = 0;
 	s->state = SET_LIVE;
 	s->kind = NEXTHOP_EXCEPTION;
 	r->n_sets++;
@@ -381,6 +374,7 @@ static void doom(struct router *r, struct set *s)
 	unhash(r, s);
 	tell(r, s, NEXTHOP_EXCEPTION, &none);
 	s->state = SET_DOOMED;
+	s->connected = 0;
 	r->n_left += s->kind != NEXTHOP_EXCEPTION;
 	s->kind = NEXTHOP_EXCEPTION;
 	r->has_doomed_crowds |= s->n_refs;

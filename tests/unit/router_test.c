@@ -460,7 +460,7 @@ static void same_as_twin(uint64_t seed, size_t operations)
 static void behaves_like_its_twin(void **state)
 {
 	const char *replay = getenv("ROUTER_SEED"), *how_many = getenv("ROUTER_OPERATIONS");
-	size_t operations = how_many ? strtoull(how_many, NULL, 0) : 2000;
+	size_t operations = how_many ? strtoull(how_many, NULL, 0) : 4000;
 	uint64_t fresh = replay ? strtoull(replay, NULL, 0) : (uint64_t)time(NULL);
 
 	for (uint64_t seed = 1; seed <= 3 && !replay; seed++)
