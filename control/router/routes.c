@@ -333,7 +333,8 @@ static bool unite(struct router *r, const struct route_key *k, union set_key *ke
 	return true;
 }
 
-// IPv6: what is left of a route when these hops go; false: it goes as a whole, or is another one.
+// IPv6: what is left of a route when these hops go, in whatever order the kernel names them; false:
+// they are another route's.
 static bool subtract(const struct set *was, const struct set *gone, union set_key *left)
 {
 	if (!was || was->n_hops < 2 || was->object || !gone->n_hops)
@@ -346,7 +347,7 @@ static bool subtract(const struct set *was, const struct set *gone, union set_ke
 	for (unsigned i = 0; i < was->n_hops; i++)
 		if (!is_hop_in(&was->hops[i], gone))
 			left->set.hops[left->set.n_hops++] = was->hops[i];
-	return left->set.n_hops;
+	return true;
 }
 
 static void remove_of_crowd(struct router *r, struct crowd *c, const struct nl_route *n,
@@ -361,10 +362,12 @@ static void remove_of_crowd(struct router *r, struct crowd *c, const struct nl_r
 
 		if (c->alternatives[k].has_source != n->has_source || !subtract(was, key, &left))
 			continue;
-		other = set_for(r, &left.set);
-		crowd_set(r, c, other, n->tos, n->has_source);
+		if (left.set.n_hops) {
+			other = set_for(r, &left.set);
+			crowd_set(r, c, other, n->tos, n->has_source);
+			set_unref(r, other);
+		}
 		crowd_remove(r, c, was, n->tos, n->has_source);
-		set_unref(r, other);
 		return;
 	}
 }
@@ -373,27 +376,27 @@ static void remove_route(struct router *r, const struct nl_route *n, const struc
 	const union set_key *key)
 {
 	struct crowd *c = crowd_find(r, k);
-	struct set *s = set_find(r, &key->set), *was;
+	struct set *s = set_find(r, &key->set), *was = NULL;
+	bool is_6 = k->prefix.addr.family == AF_INET6;
 	union set_key left;
 
+	if (!c && (!s || (is_6 && r->n_multi6)))
+		was = current(r, k);
 	if (c) {
 		remove_of_crowd(r, c, n, s, &key->set);
 	} else if (is_special(k->preference)) {
 		// It was never there.
-	} else if (k->prefix.addr.family == AF_INET6 && r->n_multi6 && !n->nexthop &&
-		   subtract(current(r, k), &key->set, &left)) {
+	} else if (is_6 && subtract(was, &key->set, &left) && left.set.n_hops) {
 		enqueue(r, k, set_for(r, &left.set), false)->is_replace = true;
+	} else if (was && (was->state == SET_DOOMED || is_stand_in(r, was) ||
+				  (is_6 && subtract(was, &key->set, &left)))) {
+		was->n_refs++;
+		enqueue(r, k, was, true);
 	} else if (s) {
 		enqueue(r, k, s, true);
-		return;
-	} else {
-		was = current(r, k);
-		if (was && (was->state == SET_DOOMED || is_stand_in(r, was))) {
-			was->n_refs++;
-			enqueue(r, k, was, true);
-		} else if (was) {
-			protect(r, k, was, &key->set);
-		}
+		return; // with its reference
+	} else if (was) {
+		protect(r, k, was, &key->set);
 	}
 	if (s)
 		set_unref(r, s);

@@ -318,9 +318,11 @@ struct router_twin_totals router_twin_run(struct operations *o)
 
 		if (what == 0)
 			k.is_lossy = true;
-		else if (what == 1 && !k.is_lossy)
+		else if (what == 1 && !k.is_lossy) {
+			// One that is broken ends what the last one began.
+			world_settle(&w);
 			k_dump_routes(&k, operations_pick(o, 2));
-		else
+		} else
 			k_operate(&k);
 		if (k.is_lossy && operations_pick(o, 8) == 0) {
 			k.is_lossy = false;
