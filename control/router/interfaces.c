@@ -300,7 +300,7 @@ static void add_address(struct router *r, const struct nl_address *a)
 	uint32_t k;
 
 	if (!i) {
-		r->stats.refused++;
+		routes_refused(r, a->prefix.addr.family);
 		return;
 	}
 	k = find_address(i, &a->prefix);
@@ -309,8 +309,8 @@ static void add_address(struct router *r, const struct nl_address *a)
 			uint32_t max = MAX(2 * i->max_addresses, 4);
 			struct address *more = mem_zalloc(max * sizeof(*more), 0);
 
-			if (!more) {
-				r->stats.refused++;
+			if (!more) { // what goes with it would not be seen to go
+				routes_refused(r, a->prefix.addr.family);
 				return;
 			}
 			if (k)

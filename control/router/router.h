@@ -5,6 +5,11 @@
 // Which table: the local, main and default tables together make the one FIB. Interfaces in a VRF,
 // and everything that other rules decide, stay with the kernel, and router_interface says so.
 //
+// Left to the kernel as well, prefix by prefix: routes by tos or IPv6 source, several of one metric
+// that only the kernel can choose between, those of the default table, throw, encapsulation, an MTU
+// below that of the interface, and all whose hops leave by an interface that is not ours, or has a
+// reason against going out by it. A route with some such hops is left as a whole.
+//
 // Control thread only. No call blocks; each stays far below 2 ms, and what takes longer is left to
 // router_step().
 #pragma once

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/compiler.h"
+#include "base/mem.h"
 #include "base/rcu.h"
 #include "dataplane/table/nexthop.h"
 #include "tests/unit/router_twin.h"
@@ -251,6 +252,83 @@ static void full_tables_are_the_kernels(void **state)
 	world_free(&w);
 }
 
+// Some of everything that takes memory.
+static void work(struct world *w)
+{
+	struct nl_nexthop_member two[] = {{1, 1}, {2, 1}};
+	struct route_record r;
+
+	tell_object(w, NL_SET, 1, ETH1, "10.1.0.1");
+	tell_object(w, NL_SET, 2, ETH2, "10.2.0.1");
+	tell_group(w, 10, 2, two);
+	route_record(&r, "20.0.0.0/8");
+	r.route.nexthop = 10;
+	tell_route(w, NL_SET, &r);
+	route_record(&r, "20.1.0.0/16");
+	route_hop(&r, ETH3, "10.3.0.1", 1);
+	route_hop(&r, ETH4, "10.4.0.1", 2);
+	tell_route(w, NL_SET, &r);
+	tell_via(w, NL_SET, "20.1.1.0/24", ETH1, "10.1.0.1");
+	tell_via(w, NL_SET, "20.1.1.0/24", ETH2, "10.2.0.1");
+	tell_via(w, NL_GONE, "20.1.1.0/24", ETH1, "10.1.0.1");
+	route_record(&r, "20.1.1.1/32");
+	r.route.type = RTN_LOCAL;
+	r.route.table = RT_TABLE_LOCAL;
+	tell_route(w, NL_SET, &r);
+	tell_neigh(w, NL_SET, ETH1, "10.1.0.7", NUD_REACHABLE, 17);
+	tell_rule(w, NL_SET, AF_INET, 100, 42);
+	tell_rule(w, NL_GONE, AF_INET, 100, 42);
+	tell_address(w, NL_SET, ETH1, "10.1.9.9/16");
+	tell_link(w, NL_SET, 5, LINK_UP);
+	tell_link(w, NL_SET, ETH4, LINK_DOWN);
+	world_settle(w);
+}
+
+// Whatever allocation fails: what workers do is right, or the kernel's, or the family is.
+static void survives_lack_of_memory(void **state)
+{
+	static const char *const probes[] = {
+		"20.0.0.1", "20.1.0.1", "20.1.1.5", "20.1.1.1", "10.1.0.7", "10.4.0.1", "10.2.0.1"};
+	struct router_config c = {0};
+	struct router *none = NULL;
+	unsigned n_failed = 0;
+	struct world good, w;
+	uint64_t n;
+
+	for (n = 1; n < 1000; n++) {
+		mem_fail_at(n);
+		if (!router_create(&none, &c))
+			break;
+	}
+	mem_fail_at(0);
+	assert_true(n > 20 && n < 1000);
+	router_destroy(none);
+	world_usual(&good, NULL);
+	mem_fail_at(0);
+	work(&good);
+	n = mem_alloc_count();
+	assert_true(n > 20);
+	for (uint64_t at = 1; at <= n; at++) {
+		world_usual(&w, NULL);
+		mem_fail_at(at);
+		work(&w);
+		mem_fail_at(0);
+		for (unsigned k = 0; k < ARRAY_SIZE(probes); k++) {
+			const char *what = seen_what(&w, probes[k]);
+
+			if (!strcmp(what, seen_what(&good, probes[k])) &&
+				seen_as(&w, probes[k]) == seen_as(&good, probes[k]))
+				continue;
+			n_failed++;
+			if (strcmp(what, "kernel") != 0 && strcmp(what, "link") != 0)
+				assert_false(interface_of(&w, ETH1).is_accelerated4);
+		}
+		world_free(&w);
+	}
+	assert_true(n_failed);
+	world_free(&good);
+}
+
 static void bad_input(void **state)
 {
 	struct nl_change odd = {200, 200, sizeof(odd), 0};
@@ -477,6 +555,7 @@ int main(void)
 		cmocka_unit_test(nothing_before_all_was_read),
 		cmocka_unit_test(resyncs_without_emptying),
 		cmocka_unit_test(full_tables_are_the_kernels),
+		cmocka_unit_test(survives_lack_of_memory),
 		cmocka_unit_test(bad_input),
 		cmocka_unit_test(walks),
 		cmocka_unit_test(a_million),
