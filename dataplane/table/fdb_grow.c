@@ -82,20 +82,27 @@ static int free_lane(const struct fdb *f, const struct fdb_table *t, uint32_t bu
 	return found ? __builtin_ctz(found) : -1;
 }
 
-static void count_displaced(struct fdb_table *t, uint32_t home)
+static void count_displaced(struct fdb_table *t, uint32_t home, uint64_t hash)
 {
+	slot_t *s = &t->slots[(size_t)home * SLOTS + fdb_overflow_lane(hash)];
+
 	t->n_displaced++;
-	if (t->displaced[home]++ == 0)
-		atomic_fetch_or_explicit(
-			&t->slots[(size_t)home * SLOTS], SLOT_OVERFLOW, memory_order_release);
+	t->displaced[home]++;
+	if (!(slot_load(s) & SLOT_OVERFLOW))
+		atomic_fetch_or_explicit(s, SLOT_OVERFLOW, memory_order_release);
 }
 
+// The marks go with the last of the bucket's entries: they are not counted by lane.
 static void uncount_displaced(struct fdb_table *t, uint32_t home)
 {
+	slot_t *s = &t->slots[(size_t)home * SLOTS];
+
 	t->n_displaced--;
-	if (--t->displaced[home] == 0)
-		atomic_fetch_and_explicit(
-			&t->slots[(size_t)home * SLOTS], ~SLOT_OVERFLOW, memory_order_release);
+	if (--t->displaced[home])
+		return;
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (slot_load(&s[i]) & SLOT_OVERFLOW)
+			atomic_fetch_and_explicit(&s[i], ~SLOT_OVERFLOW, memory_order_release);
 }
 
 uint64_t fdb_clear_slot(struct fdb *f, struct fdb_table *t, uint32_t slot)
@@ -109,26 +116,36 @@ uint64_t fdb_clear_slot(struct fdb *f, struct fdb_table *t, uint32_t slot)
 }
 
 // -- placing ----------------------------------------------------------------------
+static void count_eviction(struct fdb_table *t)
+{
+	uint32_t n = atomic_load_explicit(&t->evictions, memory_order_relaxed);
+
+	atomic_store_explicit(&t->evictions, n + 1, memory_order_release);
+}
+
 // Make a free lane in a full bucket by moving one of its entries on to that one's second bucket.
 static int evict(struct fdb *f, struct fdb_table *t, uint32_t bucket)
 {
 	for (int i = 0; i < SLOTS; i++) {
 		uint32_t from = bucket * SLOTS + (uint32_t)i, to, alt;
-		uint64_t slot = slot_load(&t->slots[from]);
+		uint64_t slot = slot_load(&t->slots[from]), hash;
 		int lane;
 
 		if (slot & SLOT_ALT || t->displaced[bucket] == UINT8_MAX)
 			continue;
-		alt = fdb_alt(bucket, fdb_slot_hash(f, t, bucket, slot), t->n_buckets, t->alt_mask);
+		hash = fdb_slot_hash(f, t, bucket, slot);
+		alt = fdb_alt(bucket, hash, t->n_buckets, t->alt_mask);
 		lane = free_lane(f, t, alt);
 		if (lane < 0)
 			continue;
 		to = alt * SLOTS + (uint32_t)lane;
 		t->stamp[to] = t->stamp[from];
 		fill_slot(t, to, (slot & ~SLOT_OVERFLOW) | SLOT_ALT);
-		count_displaced(t, bucket);
+		count_displaced(t, bucket, hash);
+		count_eviction(t);
 		if (empty_slot(t, from) & ~slot & SLOT_SEEN) // marked since it was copied
 			atomic_fetch_or_explicit(&t->slots[to], SLOT_SEEN, memory_order_relaxed);
+		count_eviction(t);
 		return i;
 	}
 	return -1;
@@ -166,7 +183,7 @@ static int place_in(
 		return 0;
 	}
 	fdb_place_at(f, t, *slot, hash, fields | SLOT_ALT);
-	count_displaced(t, home);
+	count_displaced(t, home, hash);
 	return 0;
 }
 

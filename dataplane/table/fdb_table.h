@@ -10,8 +10,9 @@
 //	56..port_bits: low bits of the hash | port_bits-1..0: port
 //
 // An entry lives in its home bucket or, with ALT set, in its second bucket, which lies less than
-// 4 KiB behind home (the same page, mostly). OVERFLOW is the bucket's, kept in its slot 0: some
-// entry at home here lives in its second bucket. Only then does a lookup read a second line.
+// 4 KiB behind home (the same page, mostly). OVERFLOW is not the entry's: of those at home in this
+// bucket, some whose hash chooses this lane (fdb_overflow_lane) lives in its second bucket. Only
+// then does a lookup of such a key read a second line.
 //
 // The bucket is hash * n_buckets / 2^64, so any number of buckets will do, and entries keep their
 // order when the table grows: moving them is two sequential streams.
@@ -20,7 +21,8 @@
 // search, home -> second bucket -> next table, and the copy is stored before the original is
 // cleared. A reader that finds the original cleared therefore finds the copy. Slots are stored
 // with release and loaded with acquire; OVERFLOW is loaded after the bucket's slots, and `next`
-// after the table's buckets.
+// after the table's buckets. A burst takes OVERFLOW from the slot that it loads last, which is
+// another one when the entry was found but has moved by then: `evictions` tells that it may.
 #pragma once
 
 #include <stdatomic.h>
@@ -44,6 +46,7 @@
 #define HASH_SHIFT       57 // the hash's stored bits end below this
 #define ALT_SHIFT        20 // bits of the hash that choose the distance to the second bucket
 #define ALT_WINDOW       64 // buckets
+#define OVERFLOW_SHIFT   28 // bits of the hash that choose the lane with its OVERFLOW
 
 static_assert(SLOT_STATIC >> SLOT_FLAGS_SHIFT << 16 == FDB_STATIC, "flags of slot and hit");
 static_assert(SLOT_STICKY >> SLOT_FLAGS_SHIFT << 16 == FDB_STICKY, "flags of slot and hit");
@@ -56,6 +59,7 @@ struct fdb_table {
 	uint32_t n_buckets;
 	uint32_t alt_mask;                // distance to the second bucket = 1 + (bits & alt_mask)
 	_Atomic(struct fdb_table *) next; // entries not found here may be there; NULL = not growing
+	_Atomic uint32_t evictions;       // moves to a second bucket, twice; odd while one goes on
 
 	// Control's own.
 	struct rcu_retired retired;
@@ -156,6 +160,11 @@ static fast_inline uint32_t fdb_alt(uint32_t home, uint64_t hash, uint32_t n_buc
 	uint32_t b = home + 1 + (hash >> ALT_SHIFT & mask);
 
 	return b >= n_buckets ? b - n_buckets : b;
+}
+
+static fast_inline unsigned fdb_overflow_lane(uint64_t hash)
+{
+	return hash >> OVERFLOW_SHIFT & (SLOTS - 1);
 }
 
 // The home bucket and the whole hash of the entry in a slot.
