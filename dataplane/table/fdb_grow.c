@@ -60,8 +60,8 @@ struct fdb_table *fdb_newest(const struct fdb *f)
 }
 
 // -- slots ------------------------------------------------------------------------
-// A slot that is not empty may get a SEEN from a worker at any time, so that control changes it
-// by atomic read-modify-write; an empty one is control's alone.
+// A slot whose entry is not SEEN may be marked by a worker at any time, so that control changes it
+// by atomic read-modify-write; all others are control's alone.
 static void fill_slot(struct fdb_table *t, uint32_t slot, uint64_t value)
 {
 	uint64_t old = atomic_load_explicit(&t->slots[slot], memory_order_relaxed);
@@ -72,14 +72,26 @@ static void fill_slot(struct fdb_table *t, uint32_t slot, uint64_t value)
 // Returns what was there.
 static uint64_t empty_slot(struct fdb_table *t, uint32_t slot)
 {
-	return atomic_fetch_and_explicit(&t->slots[slot], SLOT_OVERFLOW, memory_order_release);
+	uint64_t old = atomic_load_explicit(&t->slots[slot], memory_order_relaxed);
+
+	if (!(old & SLOT_SEEN))
+		return atomic_fetch_and_explicit(
+			&t->slots[slot], SLOT_OVERFLOW, memory_order_release);
+	atomic_store_explicit(&t->slots[slot], old & SLOT_OVERFLOW, memory_order_release);
+	return old;
+}
+
+// The lanes where nothing is: bits 0..7.
+static unsigned free_lanes(const struct fdb *f, const struct fdb_table *t, uint32_t bucket)
+{
+	return f->ops->scan(&t->slots[(size_t)bucket * SLOTS], 0, 0) >> SLOTS;
 }
 
 static int free_lane(const struct fdb *f, const struct fdb_table *t, uint32_t bucket)
 {
-	unsigned found = f->ops->scan(&t->slots[(size_t)bucket * SLOTS], 0, 0) >> SLOTS;
+	unsigned lanes = free_lanes(f, t, bucket);
 
-	return found ? __builtin_ctz(found) : -1;
+	return lanes ? __builtin_ctz(lanes) : -1;
 }
 
 static void count_displaced(struct fdb_table *t, uint32_t home, uint64_t hash)
@@ -190,7 +202,7 @@ static int place_in(
 // -- growing ----------------------------------------------------------------------
 static int begin(struct fdb *f, const struct fdb_table *t)
 {
-	f->fresh = fdb_table_new(2 * t->n_buckets);
+	f->fresh = fdb_table_new(2 * t->n_buckets); // move_bucket() relies on that
 	if (!f->fresh) {
 		// Ask again when a 64th of the table has been filled besides.
 		f->retry_grow_at = f->n_entries + t->n_buckets / 8 + 1;
@@ -216,19 +228,50 @@ static void prepare(struct fdb *f, struct fdb_table *t, size_t bytes)
 	atomic_store_explicit(&t->next, fresh, memory_order_release);
 }
 
+// Most entries of a bucket in one go, by the CPU's vectors.
+static void move_most(struct fdb *f, struct fdb_table *t, struct fdb_table *next, uint32_t bucket)
+{
+	uint64_t *from_stamps = (uint64_t *)t->stamp + bucket;
+	uint64_t *to_stamps = (uint64_t *)next->stamp + 2 * (size_t)bucket;
+	size_t from = (size_t)bucket * SLOTS;
+	unsigned n = f->ops->move(&t->slots[from], from_stamps, &next->slots[2 * from], to_stamps,
+		fdb_upper_bit(&f->layout, t->n_buckets));
+
+	t->n_entries -= n;
+	next->n_entries += n;
+}
+
+// The entries of a bucket go to two neighbours, of which it is known from the beginning what is
+// free there: a branch that nobody can foretell would cost more than moving an entry does.
 static void move_bucket(struct fdb *f, struct fdb_table *t, struct fdb_table *next, uint32_t bucket)
 {
 	const uint64_t keep = SLOT_FIELDS | f->layout.port_mask;
+	uint64_t first = fdb_bucket_start(bucket, t->n_buckets) << 32;
+	unsigned left, free[2];
 
-	for (uint32_t from = bucket * SLOTS; from < (bucket + 1) * SLOTS; from++) {
-		uint64_t slot = slot_load(&t->slots[from]), hash;
-		uint32_t to;
+	if (f->ops->move)
+		move_most(f, t, next, bucket);
+	left = ~free_lanes(f, t, bucket) & ((1u << SLOTS) - 1);
+	if (!left)
+		return;
+	free[0] = free_lanes(f, next, 2 * bucket);
+	free[1] = free_lanes(f, next, 2 * bucket + 1);
+	for (; left; left &= left - 1) {
+		uint32_t from = bucket * SLOTS + (uint32_t)__builtin_ctz(left), to;
+		uint64_t slot = slot_load(&t->slots[from]), hash = fdb_hash_from(f, first, slot);
+		uint32_t home = fdb_home(hash, next->n_buckets);
 
-		if (!(slot & SLOT_VALID))
-			continue;
-		hash = fdb_slot_hash(f, t, fdb_slot_home(f, t, bucket, slot), slot);
-		if (place_in(f, next, hash, slot & keep, &to))
-			continue; // stays for the next turn; readers search both tables
+		if (likely(!(slot & SLOT_ALT) && free[home & 1])) {
+			to = home * SLOTS + (uint32_t)__builtin_ctz(free[home & 1]);
+			free[home & 1] &= free[home & 1] - 1;
+			fdb_place_at(f, next, to, hash, slot & keep);
+		} else {
+			hash = fdb_slot_hash(f, t, fdb_slot_home(f, t, bucket, slot), slot);
+			if (place_in(f, next, hash, slot & keep, &to))
+				continue; // stays for the next turn; readers search both tables
+			free[0] = free_lanes(f, next, 2 * bucket);
+			free[1] = free_lanes(f, next, 2 * bucket + 1);
+		}
 		next->stamp[to] = t->stamp[from];
 		if (fdb_clear_slot(f, t, from) & ~slot & SLOT_SEEN) // marked since it was copied
 			atomic_fetch_or_explicit(&next->slots[to], SLOT_SEEN, memory_order_relaxed);

@@ -113,7 +113,7 @@ static unsigned scan_scalar(const slot_t *bucket, uint64_t want, uint64_t mask)
 
 #if defined(__x86_64__) && !defined(SCALAR_ONLY)
 #define AVX2   __attribute__((target("avx2,bmi")))
-#define AVX512 __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,bmi,bmi2")))
+#define AVX512 __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,bmi,bmi2,popcnt")))
 
 // A vector load of eight slots is not one atomic load to the language; the machine loads
 // each aligned 64-bit lane whole, and in program order. The lane found is loaded again by
@@ -150,6 +150,49 @@ AVX512 static unsigned scan_avx512(const slot_t *bucket, uint64_t want, uint64_t
 	unsigned empty = _mm512_testn_epi64_mask(v, _mm512_set1_epi64((long long)SLOT_VALID));
 
 	return match | empty << SLOTS;
+}
+
+// A byte of ones for each lane.
+AVX512 static fast_inline uint64_t lane_bytes(unsigned lanes)
+{
+	return _pdep_u64(lanes, 0x0101010101010101) * 0xff;
+}
+
+// As the moving of one entry (fdb_grow.c) does, each copy stands before its original goes. Plain
+// stores will do: what is SEEN, and what is empty, no worker writes.
+AVX512 static unsigned move_avx512(
+	slot_t *from, uint64_t *from_stamps, slot_t *to, uint64_t *to_stamps, uint64_t upper_bit)
+{
+	const __m512i overflow = _mm512_set1_epi64((long long)SLOT_OVERFLOW),
+		      wanted = _mm512_set1_epi64((long long)(SLOT_VALID | SLOT_SEEN)),
+		      kind = _mm512_set1_epi64((long long)(SLOT_VALID | SLOT_SEEN | SLOT_ALT));
+	__m512i v = _mm512_load_si512((const void *)from);
+	__m512i bare = _mm512_andnot_si512(overflow, v);
+	unsigned all = _mm512_cmpeq_epi64_mask(_mm512_and_si512(v, kind), wanted);
+	unsigned upper = _mm512_test_epi64_mask(v, _mm512_set1_epi64((long long)upper_bit));
+	unsigned moved = 0;
+
+	for (unsigned half = 0; half < 2; half++) {
+		unsigned some = all & (half ? upper : ~upper), n = (unsigned)_mm_popcnt_u32(some);
+		__m512i old = _mm512_load_si512((const void *)&to[half * SLOTS]), copy;
+		unsigned free =
+			_mm512_testn_epi64_mask(old, _mm512_set1_epi64((long long)SLOT_VALID));
+		unsigned lanes = _pdep_u32((1u << n) - 1, free);
+		uint64_t bytes = lane_bytes(lanes);
+
+		if ((unsigned)_mm_popcnt_u32(free) < n)
+			continue;
+		copy = _mm512_maskz_compress_epi64((__mmask8)some, bare);
+		copy = _mm512_maskz_expand_epi64((__mmask8)lanes, copy);
+		copy = _mm512_or_si512(copy, _mm512_and_si512(old, overflow));
+		_mm512_mask_store_epi64((void *)&to[half * SLOTS], (__mmask8)lanes, copy);
+		to_stamps[half] = (to_stamps[half] & ~bytes) |
+				  _pdep_u64(_pext_u64(*from_stamps, lane_bytes(some)), bytes);
+		moved |= some;
+	}
+	atomic_thread_fence(memory_order_release);
+	_mm512_mask_store_epi64((void *)from, (__mmask8)moved, _mm512_and_si512(v, overflow));
+	return (unsigned)_mm_popcnt_u32(moved);
 }
 
 // Lanes i..i+7 of a burst of n.
@@ -382,7 +425,7 @@ static uint64_t both_scalar(struct fdb *f, const fdb_key_t *src, port_id_t ingre
 }
 
 static const struct fdb_ops ops_scalar = {
-	"scalar", lookup_scalar, source_scalar, both_scalar, scan_scalar};
+	"scalar", lookup_scalar, source_scalar, both_scalar, scan_scalar, NULL};
 
 #if defined(__x86_64__) && !defined(SCALAR_ONLY)
 static const struct kind kind_avx2 = {hash_scalar, match_avx2, judge_scalar};
@@ -424,9 +467,10 @@ AVX512 static uint64_t both_avx512(struct fdb *f, const fdb_key_t *src, port_id_
 	return both(f, src, ingress, src_hits, dst, dst_hits, n, kind_avx512);
 }
 
-static const struct fdb_ops ops_avx2 = {"avx2", lookup_avx2, source_avx2, both_avx2, scan_scalar};
+static const struct fdb_ops ops_avx2 = {
+	"avx2", lookup_avx2, source_avx2, both_avx2, scan_scalar, NULL};
 static const struct fdb_ops ops_avx512 = {
-	"avx512", lookup_avx512, source_avx512, both_avx512, scan_avx512};
+	"avx512", lookup_avx512, source_avx512, both_avx512, scan_avx512, move_avx512};
 #endif
 
 const struct fdb_ops *fdb_ops_nth(unsigned nth)

@@ -63,7 +63,7 @@ struct fdb_table {
 
 	// Control's own.
 	struct rcu_retired retired;
-	uint8_t *stamp;     // per slot: the ageing pass that last found it SEEN
+	uint8_t *stamp;     // per slot: the ageing pass that last found it SEEN; aligned as words
 	uint8_t *displaced; // per bucket: entries at home here that live in their second bucket
 	size_t n_entries;
 	size_t n_displaced;
@@ -93,6 +93,11 @@ struct fdb_ops {
 	// Control: the lanes of a bucket that hold `want` (bits 0..7), and those that are free
 	// (bits 8..15). Without a branch, so that the misses of consecutive calls overlap.
 	unsigned (*scan)(const slot_t *bucket, uint64_t want, uint64_t mask);
+	// Control, NULL where there is none: moves entries of a bucket that are at home and SEEN to
+	// the first of two buckets, or, those with `upper_bit`, to the second, if there is room
+	// for all of that kind. Stamps are eight to a word. Returns how many moved.
+	unsigned (*move)(slot_t *from, uint64_t *from_stamps, slot_t *to, uint64_t *to_stamps,
+		uint64_t upper_bit);
 };
 
 struct fdb {
@@ -162,6 +167,13 @@ static fast_inline uint32_t fdb_alt(uint32_t home, uint64_t hash, uint32_t n_buc
 	return b >= n_buckets ? b - n_buckets : b;
 }
 
+// The bit of a slot that tells which half of a bucket's entries it belongs to; n_buckets is a power
+// of two, and not less than what makes the bit one that is stored.
+static inline uint64_t fdb_upper_bit(const struct fdb_layout *l, uint32_t n_buckets)
+{
+	return 1ull << ((unsigned)__builtin_clz(n_buckets) + 32 - 4 + l->port_bits);
+}
+
 static fast_inline unsigned fdb_overflow_lane(uint64_t hash)
 {
 	return hash >> OVERFLOW_SHIFT & (SLOTS - 1);
@@ -185,15 +197,20 @@ static inline uint64_t fdb_bucket_start(uint64_t bucket, uint32_t n_buckets)
 	return ((bucket << 32) + n_buckets - 1) / n_buckets;
 }
 
-static inline uint64_t fdb_slot_hash(
-	const struct fdb *f, const struct fdb_table *t, uint32_t home, uint64_t slot)
+// The hash of the entry in a slot, given the lowest one of its home bucket.
+static inline uint64_t fdb_hash_from(const struct fdb *f, uint64_t first, uint64_t slot)
 {
 	unsigned bits = HASH_SHIFT - f->layout.port_bits + 4; // known low bits of the hash
 	uint64_t low = (slot & ((1ull << HASH_SHIFT) - 1)) >> f->layout.port_bits << 4;
-	uint64_t first = fdb_bucket_start(home, t->n_buckets) << 32;
 	uint64_t hash = (first & ~((1ull << bits) - 1)) | low;
 
 	return hash < first ? hash + (1ull << bits) : hash;
+}
+
+static inline uint64_t fdb_slot_hash(
+	const struct fdb *f, const struct fdb_table *t, uint32_t home, uint64_t slot)
+{
+	return fdb_hash_from(f, fdb_bucket_start(home, t->n_buckets) << 32, slot);
 }
 
 static fast_inline uint64_t slot_load(const slot_t *s)
