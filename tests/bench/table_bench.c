@@ -70,6 +70,7 @@ int main(int argc, char **argv)
 		bench_options(argc, argv, "Lookups and changes of the tables, beside DPDK's.");
 
 	bench_fdb(&o);
+	bench_learn(&o);
 	bench_fib(&o);
 	bench_rib(&o);
 	return bench_finish(&o);

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rcu.h"
-#include "base/ring.h"
 #include "dataplane/table/fdb.h"
 #include "tests/bench/table_bench.h"
 
@@ -318,75 +317,6 @@ static void insert_row(const struct bench_options *o, size_t n, const char *size
 		o, &(struct bench_row){name, (double)stats.memory_bytes / (double)n, "bytes/MAC"});
 }
 
-struct observation {
-	fdb_key_t key;
-	port_id_t port;
-};
-
-struct learning {
-	struct ring ring;
-	struct fdb *fdb;
-	size_t n;
-};
-
-// A worker that sees n new sources and tells control of those the table does not know.
-static void *see_sources(void *arg)
-{
-	struct learning *l = arg;
-
-	rcu_reader_register();
-	for (size_t i = 0; i < l->n; i += BURST) {
-		fdb_key_t keys[BURST];
-		fdb_hit_t hits[BURST];
-		uint64_t unknown;
-
-		for (unsigned j = 0; j < BURST; j++)
-			keys[j] = nth_key(i + j);
-		unknown = fdb_source_bulk(l->fdb, keys, 1, hits, BURST);
-		for (; unknown; unknown &= unknown - 1) {
-			struct observation ob = {keys[__builtin_ctzll(unknown)], 1};
-
-			while (!ring_push(&l->ring, &ob, sizeof(ob)))
-				;
-		}
-		rcu_quiescent();
-	}
-	rcu_reader_unregister();
-	return NULL;
-}
-
-static void learning_row(const struct bench_options *o)
-{
-	const char *name = "fdb learning, worker -> ring -> table, 1M";
-	double rate[MAX_ROUNDS];
-
-	if (!table_bench_wants(o, name))
-		return;
-	for (unsigned r = 0; r < 7; r++) {
-		struct fdb_config c = {.hash_secret = secret};
-		struct learning l = {.n = 1000000};
-		struct observation ob;
-		uint64_t start;
-		pthread_t t;
-
-		if (fdb_create(&l.fdb, &c) || ring_init(&l.ring, 4096, sizeof(ob)))
-			abort();
-		start = clock_now_ns();
-		pthread_create(&t, NULL, see_sources, &l);
-		while (fdb_count(l.fdb) < l.n) {
-			if (ring_pop(&l.ring, &ob, sizeof(ob)))
-				fdb_learn(l.fdb, ob.key, ob.port, NULL);
-		}
-		rate[r] = (double)l.n * 1e3 / (double)(clock_now_ns() - start);
-		pthread_join(t, NULL);
-		rcu_barrier_reclaim();
-		ring_fini(&l.ring);
-		fdb_destroy(l.fdb);
-	}
-	bench_report(o, &(struct bench_row){name, bench_median(rate, 7), "M/s", .target = 3,
-				.better = BENCH_HIGHER});
-}
-
 static void pass_rows(const struct bench_options *o)
 {
 	double flush[7], walk[7], age[7], step = 0, page = 0;
@@ -504,7 +434,6 @@ void bench_fdb(const struct bench_options *o)
 	insert_row(o, 1000000, "1M");
 	if (!o->quick)
 		insert_row(o, 4000000, "4M");
-	learning_row(o);
 	pass_rows(o);
 	writer_row(o);
 	if (sink == 1)
