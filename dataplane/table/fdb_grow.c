@@ -228,14 +228,13 @@ static void prepare(struct fdb *f, struct fdb_table *t, size_t bytes)
 	atomic_store_explicit(&t->next, fresh, memory_order_release);
 }
 
-// Most entries of a bucket in one go, by the CPU's vectors.
+// Most entries of a bucket in one go, by the CPU's vectors. They are SEEN, so that their stamps
+// mean nothing and need not go with them.
 static void move_most(struct fdb *f, struct fdb_table *t, struct fdb_table *next, uint32_t bucket)
 {
-	uint64_t *from_stamps = (uint64_t *)t->stamp + bucket;
-	uint64_t *to_stamps = (uint64_t *)next->stamp + 2 * (size_t)bucket;
 	size_t from = (size_t)bucket * SLOTS;
-	unsigned n = f->ops->move(&t->slots[from], from_stamps, &next->slots[2 * from], to_stamps,
-		fdb_upper_bit(&f->layout, t->n_buckets));
+	unsigned n = f->ops->move(
+		&t->slots[from], &next->slots[2 * from], fdb_upper_bit(&f->layout, t->n_buckets));
 
 	t->n_entries -= n;
 	next->n_entries += n;

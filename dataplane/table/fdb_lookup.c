@@ -152,16 +152,9 @@ AVX512 static unsigned scan_avx512(const slot_t *bucket, uint64_t want, uint64_t
 	return match | empty << SLOTS;
 }
 
-// A byte of ones for each lane.
-AVX512 static fast_inline uint64_t lane_bytes(unsigned lanes)
-{
-	return _pdep_u64(lanes, 0x0101010101010101) * 0xff;
-}
-
 // As the moving of one entry (fdb_grow.c) does, each copy stands before its original goes. Plain
 // stores will do: what is SEEN, and what is empty, no worker writes.
-AVX512 static unsigned move_avx512(
-	slot_t *from, uint64_t *from_stamps, slot_t *to, uint64_t *to_stamps, uint64_t upper_bit)
+AVX512 static unsigned move_avx512(slot_t *from, slot_t *to, uint64_t upper_bit)
 {
 	const __m512i overflow = _mm512_set1_epi64((long long)SLOT_OVERFLOW),
 		      wanted = _mm512_set1_epi64((long long)(SLOT_VALID | SLOT_SEEN)),
@@ -178,7 +171,6 @@ AVX512 static unsigned move_avx512(
 		unsigned free =
 			_mm512_testn_epi64_mask(old, _mm512_set1_epi64((long long)SLOT_VALID));
 		unsigned lanes = _pdep_u32((1u << n) - 1, free);
-		uint64_t bytes = lane_bytes(lanes);
 
 		if ((unsigned)_mm_popcnt_u32(free) < n)
 			continue;
@@ -186,8 +178,6 @@ AVX512 static unsigned move_avx512(
 		copy = _mm512_maskz_expand_epi64((__mmask8)lanes, copy);
 		copy = _mm512_or_si512(copy, _mm512_and_si512(old, overflow));
 		_mm512_mask_store_epi64((void *)&to[half * SLOTS], (__mmask8)lanes, copy);
-		to_stamps[half] = (to_stamps[half] & ~bytes) |
-				  _pdep_u64(_pext_u64(*from_stamps, lane_bytes(some)), bytes);
 		moved |= some;
 	}
 	atomic_thread_fence(memory_order_release);

@@ -63,7 +63,7 @@ struct fdb_table {
 
 	// Control's own.
 	struct rcu_retired retired;
-	uint8_t *stamp;     // per slot: the ageing pass that last found it SEEN; aligned as words
+	uint8_t *stamp;     // per slot: the ageing pass that last found it SEEN
 	uint8_t *displaced; // per bucket: entries at home here that live in their second bucket
 	size_t n_entries;
 	size_t n_displaced;
@@ -95,9 +95,8 @@ struct fdb_ops {
 	unsigned (*scan)(const slot_t *bucket, uint64_t want, uint64_t mask);
 	// Control, NULL where there is none: moves entries of a bucket that are at home and SEEN to
 	// the first of two buckets, or, those with `upper_bit`, to the second, if there is room
-	// for all of that kind. Stamps are eight to a word. Returns how many moved.
-	unsigned (*move)(slot_t *from, uint64_t *from_stamps, slot_t *to, uint64_t *to_stamps,
-		uint64_t upper_bit);
+	// for all of that kind. Returns how many moved.
+	unsigned (*move)(slot_t *from, slot_t *to, uint64_t upper_bit);
 };
 
 struct fdb {
