@@ -229,47 +229,50 @@ static void prepare(struct fdb *f, struct fdb_table *t, size_t bytes)
 }
 
 // Most entries of a bucket in one go, by the CPU's vectors. They are SEEN, so that their stamps
-// mean nothing and need not go with them.
-static void move_most(struct fdb *f, struct fdb_table *t, struct fdb_table *next, uint32_t bucket)
+// mean nothing and need not go with them. Returns the lanes of those that are left.
+static unsigned move_most(
+	struct fdb *f, struct fdb_table *t, struct fdb_table *next, uint32_t bucket)
 {
 	size_t from = (size_t)bucket * SLOTS;
-	unsigned n = f->ops->move(
-		&t->slots[from], &next->slots[2 * from], fdb_upper_bit(&f->layout, t->n_buckets));
+	unsigned did, n;
 
+	if (!f->ops->move)
+		return ~free_lanes(f, t, bucket) & ((1u << SLOTS) - 1);
+	did = f->ops->move(
+		&t->slots[from], &next->slots[2 * from], fdb_upper_bit(&f->layout, t->n_buckets));
+	n = (unsigned)__builtin_popcount(did & ((1u << SLOTS) - 1));
 	t->n_entries -= n;
 	next->n_entries += n;
+	return did >> SLOTS;
 }
 
-// The entries of a bucket go to two neighbours, of which it is known from the beginning what is
-// free there: a branch that nobody can foretell would cost more than moving an entry does.
+// The entries at home in a bucket go to two neighbours. What is free there is read once for all of
+// them: a branch that nobody can foretell would cost more than moving an entry does.
 static void move_bucket(struct fdb *f, struct fdb_table *t, struct fdb_table *next, uint32_t bucket)
 {
 	const uint64_t keep = SLOT_FIELDS | f->layout.port_mask;
-	uint64_t first = fdb_bucket_start(bucket, t->n_buckets) << 32;
-	unsigned left, free[2];
+	unsigned left = move_most(f, t, next, bucket), free[2];
+	bool known = false; // free[]
 
-	if (f->ops->move)
-		move_most(f, t, next, bucket);
-	left = ~free_lanes(f, t, bucket) & ((1u << SLOTS) - 1);
-	if (!left)
-		return;
-	free[0] = free_lanes(f, next, 2 * bucket);
-	free[1] = free_lanes(f, next, 2 * bucket + 1);
 	for (; left; left &= left - 1) {
 		uint32_t from = bucket * SLOTS + (uint32_t)__builtin_ctz(left), to;
-		uint64_t slot = slot_load(&t->slots[from]), hash = fdb_hash_from(f, first, slot);
+		uint64_t slot = slot_load(&t->slots[from]);
+		uint64_t hash = fdb_slot_hash(f, t, fdb_slot_home(f, t, bucket, slot), slot);
 		uint32_t home = fdb_home(hash, next->n_buckets);
 
+		if (!known) {
+			free[0] = free_lanes(f, next, 2 * bucket);
+			free[1] = free_lanes(f, next, 2 * bucket + 1);
+			known = true;
+		}
 		if (likely(!(slot & SLOT_ALT) && free[home & 1])) {
 			to = home * SLOTS + (uint32_t)__builtin_ctz(free[home & 1]);
 			free[home & 1] &= free[home & 1] - 1;
 			fdb_place_at(f, next, to, hash, slot & keep);
 		} else {
-			hash = fdb_slot_hash(f, t, fdb_slot_home(f, t, bucket, slot), slot);
 			if (place_in(f, next, hash, slot & keep, &to))
 				continue; // stays for the next turn; readers search both tables
-			free[0] = free_lanes(f, next, 2 * bucket);
-			free[1] = free_lanes(f, next, 2 * bucket + 1);
+			known = false;
 		}
 		next->stamp[to] = t->stamp[from];
 		if (fdb_clear_slot(f, t, from) & ~slot & SLOT_SEEN) // marked since it was copied

@@ -157,6 +157,7 @@ AVX512 static unsigned scan_avx512(const slot_t *bucket, uint64_t want, uint64_t
 AVX512 static unsigned move_avx512(slot_t *from, slot_t *to, uint64_t upper_bit)
 {
 	const __m512i overflow = _mm512_set1_epi64((long long)SLOT_OVERFLOW),
+		      valid = _mm512_set1_epi64((long long)SLOT_VALID),
 		      wanted = _mm512_set1_epi64((long long)(SLOT_VALID | SLOT_SEEN)),
 		      kind = _mm512_set1_epi64((long long)(SLOT_VALID | SLOT_SEEN | SLOT_ALT));
 	__m512i v = _mm512_load_si512((const void *)from);
@@ -182,7 +183,7 @@ AVX512 static unsigned move_avx512(slot_t *from, slot_t *to, uint64_t upper_bit)
 	}
 	atomic_thread_fence(memory_order_release);
 	_mm512_mask_store_epi64((void *)from, (__mmask8)moved, _mm512_and_si512(v, overflow));
-	return (unsigned)_mm_popcnt_u32(moved);
+	return moved | (_mm512_test_epi64_mask(v, valid) & ~moved) << SLOTS;
 }
 
 // Lanes i..i+7 of a burst of n.

@@ -14,8 +14,8 @@
 // bucket, some whose hash chooses this lane (fdb_overflow_lane) lives in its second bucket. Only
 // then does a lookup of such a key read a second line.
 //
-// The bucket is hash * n_buckets / 2^64, so any number of buckets will do, and entries keep their
-// order when the table grows: moving them is two sequential streams.
+// The bucket is hash * n_buckets / 2^64: n_buckets is a power of two, so these are the hash's upper
+// bits, and entries keep their order when the table grows: moving them is two sequential streams.
 //
 // How readers never miss an entry: entries only ever move in the direction in which readers
 // search, home -> second bucket -> next table, and the copy is stored before the original is
@@ -95,7 +95,8 @@ struct fdb_ops {
 	unsigned (*scan)(const slot_t *bucket, uint64_t want, uint64_t mask);
 	// Control, NULL where there is none: moves entries of a bucket that are at home and SEEN to
 	// the first of two buckets, or, those with `upper_bit`, to the second, if there is room
-	// for all of that kind. Returns how many moved.
+	// for all of that kind. Returns the lanes that moved
+	// (bits 0..7), and those of entries that are left (bits 8..15).
 	unsigned (*move)(slot_t *from, slot_t *to, uint64_t upper_bit);
 };
 
@@ -193,7 +194,7 @@ static inline uint32_t fdb_slot_home(
 // Lowest upper half of a hash that belongs to this bucket or a later one.
 static inline uint64_t fdb_bucket_start(uint64_t bucket, uint32_t n_buckets)
 {
-	return ((bucket << 32) + n_buckets - 1) / n_buckets;
+	return bucket << 32 >> __builtin_ctz(n_buckets);
 }
 
 // The hash of the entry in a slot, given the lowest one of its home bucket.
