@@ -70,8 +70,9 @@ static fast_inline uint32_t last_level4(
 	return inherited(tail, leaf_at(block, tail, byte4(addr, 0)));
 }
 
-// With a wide root. Without a branch per address: an entry with a next hop leads to the empty
-// block, and what is read there does not count.
+// With a wide root: all entries of the root, which the cache holds, then all leaves, so that the
+// misses of the whole burst overlap. Without a branch per address: an entry with a next hop leads
+// to the empty block, and what is read there does not count.
 static fast_inline void lookup4_wide(const struct lpm_root *root, char *base, const uint32_t *addrs,
 	fib_nexthop_t *nh, unsigned n)
 {
@@ -80,17 +81,16 @@ static fast_inline void lookup4_wide(const struct lpm_root *root, char *base, co
 	uint64_t deeper = 0;
 
 #pragma GCC unroll 4
+	for (unsigned i = 0; i < n; i++)
+		page[i] = atomic_load_explicit(
+			&entry[addrs[i] >> (32 - LPM_ROOT4_BITS)], memory_order_acquire);
+#pragma GCC unroll 4
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t a = addrs[i], leaf, direct,
-			 e = atomic_load_explicit(
-				 &entry[a >> (32 - LPM_ROOT4_BITS)], memory_order_acquire);
-		const struct lpm_page *p;
+		uint32_t e = page[i], direct = (uint32_t)((int32_t)e >> 31), leaf;
+		const struct lpm_page *p = lpm_at(base, e & ~direct);
 
-		direct = (uint32_t)((int32_t)e >> 31);
-		page[i] = e & ~direct;
-		p = lpm_at(base, page[i]);
 		leaf = atomic_load_explicit(
-			&p->leaf[a >> 8 & (LPM_PAGE_SLOTS - 1)], memory_order_acquire);
+			&p->leaf[addrs[i] >> 8 & (LPM_PAGE_SLOTS - 1)], memory_order_acquire);
 		nh[i] = (leaf & ~direct) | (e & direct & 0xffff);
 		deeper |= (uint64_t)((LPM_CHILD - 1 - nh[i]) >> 31) << i;
 	}
@@ -330,29 +330,57 @@ AVX512 static fast_inline uint32_t probe_avx512(const _Atomic uint64_t *bucket, 
 
 static const struct kind kind_avx512 = {same_sse, probe_avx512};
 
-// Sixteen addresses at a time. The second gather reads the leaf with the two bytes before it,
-// because behind a page there may be no memory.
+// Four leaves, in the low halves of the lanes.
+AVX512 static fast_inline __m128i four_leaves(char *base, const uint32_t *at)
+{
+	const _Atomic uint16_t *leaf = (const void *)base;
+	__m128i v = _mm_setzero_si128();
+
+	v = _mm_insert_epi16(v, atomic_load_explicit(&leaf[at[0]], memory_order_acquire), 0);
+	v = _mm_insert_epi16(v, atomic_load_explicit(&leaf[at[1]], memory_order_acquire), 2);
+	v = _mm_insert_epi16(v, atomic_load_explicit(&leaf[at[2]], memory_order_acquire), 4);
+	return _mm_insert_epi16(v, atomic_load_explicit(&leaf[at[3]], memory_order_acquire), 6);
+}
+
+AVX512 static fast_inline __m512i sixteen_leaves(char *base, const uint32_t *at)
+{
+	__m512i v = _mm512_castsi128_si512(four_leaves(base, at));
+
+	v = _mm512_inserti32x4(v, four_leaves(base, at + 4), 1);
+	v = _mm512_inserti32x4(v, four_leaves(base, at + 8), 2);
+	return _mm512_inserti32x4(v, four_leaves(base, at + 12), 3);
+}
+
+// Sixteen addresses at a time: all entries of the root, which the cache holds, then all leaves, so
+// that the misses of the whole burst overlap. A gather of leaves would be a loop of the CPU's own
+// of which no lane is done before the slowest.
 AVX512 static fast_inline void lookup4_gather(const struct lpm_root *root, char *base,
 	const uint32_t *addrs, fib_nexthop_t *nh, unsigned n)
 {
-	const __m512i child = _mm512_set1_epi32(LPM_CHILD),
+	const __m512i child = _mm512_set1_epi32(LPM_CHILD), low = _mm512_set1_epi32(0xffff),
 		      slots = _mm512_set1_epi32(LPM_PAGE_SLOTS - 1);
-	cache_aligned uint32_t page[FIB_BURST];
+	cache_aligned uint32_t page[FIB_BURST], at[FIB_BURST];
 	uint64_t deeper = 0;
 
 	for (unsigned i = 0; i < n; i += 16) {
 		__mmask16 some = lanes(i, n), paged;
-		__m512i a = _mm512_maskz_loadu_epi32(some, &addrs[i]), e, at, v;
+		__m512i a = _mm512_maskz_loadu_epi32(some, &addrs[i]), e, slot;
 
 		e = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), some,
 			_mm512_srli_epi32(a, 32 - LPM_ROOT4_BITS), (const void *)root->entry, 4);
-		paged = _mm512_cmpge_epi32_mask(e, _mm512_setzero_si512()) & some;
-		at = _mm512_add_epi32(
-			_mm512_slli_epi32(e, 2), _mm512_and_si512(_mm512_srli_epi32(a, 8), slots));
-		v = _mm512_mask_i32gather_epi32(_mm512_slli_epi32(e, 16), paged, at, base - 2, 2);
-		v = _mm512_srli_epi32(v, 16);
-		_mm512_mask_storeu_epi32(&nh[i], some, v);
+		paged = _mm512_cmpge_epi32_mask(e, _mm512_setzero_si512());
+		slot = _mm512_and_si512(_mm512_srli_epi32(a, 8), slots);
 		_mm512_store_si512(&page[i], e);
+		_mm512_store_si512(&at[i],
+			_mm512_maskz_add_epi32(paged, _mm512_slli_epi32(e, 2), slot));
+	}
+	for (unsigned i = 0; i < n; i += 16) {
+		__m512i e = _mm512_load_si512(&page[i]), v = sixteen_leaves(base, &at[i]);
+		__mmask16 some = lanes(i, n);
+
+		v = _mm512_mask_and_epi32(
+			v, _mm512_cmplt_epi32_mask(e, _mm512_setzero_si512()), e, low);
+		_mm512_mask_storeu_epi32(&nh[i], some, v);
 		deeper |= (uint64_t)_mm512_mask_cmpge_epu32_mask(some, v, child) << i;
 	}
 	for (; deeper; deeper &= deeper - 1) {
