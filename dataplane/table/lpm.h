@@ -79,15 +79,25 @@ struct lpm_page {
 	_Atomic uint32_t child[];
 };
 
-// IPv6: see lpm_index.c. Two buckets in the one that stands for "none".
+// IPv4, large tables: the answer of each /24, or LPM_FLAT_DEEPER. See lpm_flat.c.
+#define LPM_FLAT_DEEPER 0xffu
+
+struct lpm_flat {
+	struct rcu_retired retired;
+	cache_aligned _Atomic uint8_t leaf[1u << 24];
+};
+
+// See lpm_index.c. Two buckets in the one that stands for "none".
 #define LPM_INDEX_SLOTS 8
 
 struct lpm_index {
 	struct rcu_retired retired;
 	uint32_t shift; // buckets: 2^(32 - shift)
 	uint32_t n_used;
-	cache_aligned _Atomic uint64_t slot[]; // first 32 bits of the address, reference
+	cache_aligned _Atomic uint64_t slot[]; // first bits of the address, reference
 };
+
+#define LPM_INDEX_KEY4 (1u << 24) // with the first three bytes; so that no key is 0
 
 static fast_inline _Atomic uint64_t *lpm_index_bucket(struct lpm_index *x, uint32_t key)
 {
@@ -98,6 +108,7 @@ struct lpm_root {
 	struct rcu_retired retired;
 	uint32_t bits; // 8; IPv4: LPM_ROOT4_BITS; IPv6: 16
 	_Atomic(struct lpm_index *) index;
+	_Atomic(struct lpm_flat *) flat; // NULL = none
 	_Atomic uint32_t entry[];
 };
 
@@ -193,6 +204,10 @@ struct lpm {
 	// Control's own.
 	struct lpm_node *top; // at depth 0
 	uint32_t n_routes, max_routes;
+	uint32_t n_wide;       // routes with a next hop that has no place in a byte
+	uint32_t flat_above;   // routes; tests set it
+	uint32_t flat_pages;   // of the root's, that `flat` knows
+	struct lpm_flat *flat; // also while it is made
 	uint64_t node_bytes;
 	uint64_t full, no_memory;
 	struct lpm_edit edit[3]; // for the change in progress
@@ -232,15 +247,21 @@ static inline unsigned lpm_node_depth(unsigned len)
 	return len ? (len - 1) / 8 : 0;
 }
 
-// -- the shortcut of IPv6: lpm_index.c --------------------------------------------------------
+// -- the shortcuts: lpm_index.c, lpm_flat.c ----------------------------------------------------
 struct lpm_index *lpm_index_none(void);
 size_t lpm_index_bytes(const struct lpm *);
 uint32_t lpm_index_find(const struct lpm *, uint32_t key); // reference, 0 = not there
 void lpm_index_drop(struct lpm_index *, bool readers);     // readers may still use it
-// A node got this place below `parent`; it goes; all below `node` that belong in the index.
-void lpm_index_node(struct lpm *, const struct lpm_node *parent, const struct lpm_node *node);
-void lpm_unindex_node(struct lpm *, const struct lpm_node *node);
-void lpm_index_all(struct lpm *, const struct lpm_node *node);
+// A node got this place below `parent`; it goes; all below the top that belong in the index.
+// `key` begins with the node's prefix.
+void lpm_index_node(struct lpm *, const struct lpm_node *parent, const struct lpm_node *node,
+	const struct lpm_key *key);
+void lpm_unindex_node(struct lpm *, const struct lpm_node *node, const struct lpm_key *key);
+void lpm_index_all(struct lpm *);
+
+void lpm_flat_follow(struct lpm *, uint32_t first, uint32_t n); // /24s that have changed
+void lpm_flat_drop(struct lpm *);
+void lpm_fit_flat(struct lpm *); // as the number of routes wants, if there is memory
 
 // -- nodes and blocks: lpm_build.c --------------------------------------------------------
 struct lpm_node **lpm_children(const struct lpm_node *);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// IPv6: from the first 32 bits of an address straight to its block, past three levels of the trie.
+// From the first bits of an address straight to its block, past three levels of the trie: 32 bits
+// with IPv6, 24 with IPv4, where lpm_flat.c has to go on.
 //
-// A hash table of 64-byte buckets. A slot is one word: the 32 bits and the reference of the first
-// block at byte 4 or deeper. It only saves time: what is not in it, because a bucket is full or
+// A hash table of 64-byte buckets. A slot is one word: these bits and the reference of the first
+// block behind them. It only saves time: what is not in it, because a bucket is full or
 // memory was short, is found through the trie. So nothing here can fail.
 #include <string.h>
 
@@ -24,10 +25,13 @@ static struct lpm_index *index_of(const struct lpm *t)
 	return atomic_load_explicit(&root->index, memory_order_relaxed);
 }
 
-static uint32_t key_of(const struct lpm *t, const struct lpm_node *node)
+static uint32_t key_of(
+	const struct lpm *t, const struct lpm_node *node, const struct lpm_key *key)
 {
-	const uint8_t *p = lpm_prefix_of(t, node);
+	const uint8_t *p = t->ip6 ? lpm_prefix_of(t, node) : key->b;
 
+	if (!t->ip6)
+		return LPM_INDEX_KEY4 | (uint32_t)p[0] << 16 | p[1] << 8 | p[2];
 	return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
 }
 
@@ -114,12 +118,19 @@ static void grow(struct lpm *t, struct lpm_index *old)
 	lpm_index_drop(old, true);
 }
 
-void lpm_index_node(struct lpm *t, const struct lpm_node *parent, const struct lpm_node *node)
+// The nodes that addresses reach by the index: the first at this depth or deeper.
+static unsigned index_depth(const struct lpm *t)
+{
+	return t->ip6 ? INDEX_BYTES : 3;
+}
+
+void lpm_index_node(struct lpm *t, const struct lpm_node *parent, const struct lpm_node *node,
+	const struct lpm_key *key)
 {
 	struct lpm_index *x;
 
-	if (!t->ip6 || lpm_root_depth(t) < 2 || parent->depth >= INDEX_BYTES ||
-		node->depth < INDEX_BYTES)
+	if (lpm_root_depth(t) < 2 || parent->depth >= index_depth(t) ||
+		node->depth < index_depth(t))
 		return;
 	x = index_of(t);
 	if (x == &no_index || x->n_used >= FULL_SLOTS << (32 - x->shift)) {
@@ -127,29 +138,38 @@ void lpm_index_node(struct lpm *t, const struct lpm_node *parent, const struct l
 		x = index_of(t);
 	}
 	if (x != &no_index)
-		put(x, key_of(t, node), node->ref);
+		put(x, key_of(t, node, key), node->ref);
 }
 
-void lpm_unindex_node(struct lpm *t, const struct lpm_node *node)
+void lpm_unindex_node(struct lpm *t, const struct lpm_node *node, const struct lpm_key *key)
 {
 	struct lpm_index *x = index_of(t);
 	_Atomic uint64_t *slot;
 
-	if (!t->ip6 || x == &no_index || node->depth < INDEX_BYTES || !node->ref)
+	if (x == &no_index || node->depth < index_depth(t) || !node->ref)
 		return;
-	slot = find(x, key_of(t, node), false);
+	slot = find(x, key_of(t, node, key), false);
 	if (!slot || (uint32_t)atomic_load_explicit(slot, memory_order_relaxed) != node->ref)
 		return; // another has its place
 	atomic_store_explicit(slot, 0, memory_order_release);
 	x->n_used--;
 }
 
-void lpm_index_all(struct lpm *t, const struct lpm_node *node)
+// `key` holds the first bytes of what is below the node; IPv6 has them in its blocks.
+static void index_below(struct lpm *t, const struct lpm_node *node, struct lpm_key *key)
 {
-	for (unsigned k = 0; node->depth < INDEX_BYTES && k < node->n_children; k++) {
-		lpm_index_node(t, node, lpm_children(node)[k]);
-		lpm_index_all(t, lpm_children(node)[k]);
+	for (unsigned k = 0; node->depth < index_depth(t) && k < node->n_children; k++) {
+		key->b[node->depth] = lpm_slots(node)[k];
+		lpm_index_node(t, node, lpm_children(node)[k], key);
+		index_below(t, lpm_children(node)[k], key);
 	}
+}
+
+void lpm_index_all(struct lpm *t)
+{
+	struct lpm_key key = {{0}, 0};
+
+	index_below(t, t->top, &key);
 }
 
 uint32_t lpm_index_find(const struct lpm *t, uint32_t key)

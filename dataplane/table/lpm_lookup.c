@@ -52,6 +52,13 @@ static fast_inline uint32_t child_at(const void *block, bool ip6, uint32_t leaf)
 	return atomic_load_explicit(lpm_child(block, ip6, leaf & 0xff), memory_order_acquire);
 }
 
+// The steps that exist per kind of CPU.
+struct kind {
+	// All ones if the address has the block's prefix, of `depth` bytes, else 0.
+	uint32_t (*same)(const uint8_t *addr, const uint8_t *prefix, unsigned depth);
+	uint32_t (*probe)(const _Atomic uint64_t *bucket, uint32_t key); // reference or 0
+};
+
 // -- IPv4 -------------------------------------------------------------------------------
 // Byte `at` of an address, 0 = the last one.
 static fast_inline uint8_t byte4(uint32_t addr, unsigned at)
@@ -126,23 +133,59 @@ static fast_inline void lookup4_narrow(const struct lpm_root *root, char *base,
 	}
 }
 
-static fast_inline void lookup4(const struct lpm_root *root, char *base, const uint32_t *addrs,
-	fib_nexthop_t *nh, unsigned n)
+static fast_inline const struct lpm_flat *flat_of(const struct lpm_root *root)
 {
-	if (likely(root->bits > 8))
+	return atomic_load_explicit(&root->flat, memory_order_acquire);
+}
+
+// An address whose /24 has not its answer in a byte.
+static fast_inline uint32_t below_flat(
+	const struct lpm_root *root, char *base, uint32_t addr, const struct kind k)
+{
+	struct lpm_index *x = atomic_load_explicit(&root->index, memory_order_acquire);
+	uint32_t key = LPM_INDEX_KEY4 | addr >> 8, nh,
+		 ref = k.probe(lpm_index_bucket(x, key), key);
+	const void *block = lpm_at(base, ref);
+
+	if (unlikely(!ref)) {
+		lookup4_wide(root, base, &addr, &nh, 1);
+		return nh;
+	}
+	return inherited(lpm_tail(block, false),
+		leaf_at(block, lpm_tail(block, false), byte4(addr, 0)));
+}
+
+static fast_inline void lookup4_flat(const struct lpm_root *root, const struct lpm_flat *flat,
+	char *base, const uint32_t *addrs, fib_nexthop_t *nh, unsigned n, const struct kind k)
+{
+	uint64_t deeper = 0;
+
+#pragma GCC unroll 4
+	for (unsigned i = 0; i < n; i++) {
+		nh[i] = atomic_load_explicit(&flat->leaf[addrs[i] >> 8], memory_order_acquire);
+		deeper |= (uint64_t)(nh[i] == LPM_FLAT_DEEPER) << i;
+	}
+	for (; deeper; deeper &= deeper - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(deeper);
+
+		nh[i] = below_flat(root, base, addrs[i], k);
+	}
+}
+
+static fast_inline void lookup4(const struct lpm_root *root, char *base, const uint32_t *addrs,
+	fib_nexthop_t *nh, unsigned n, const struct kind k)
+{
+	const struct lpm_flat *flat = flat_of(root);
+
+	if (flat)
+		lookup4_flat(root, flat, base, addrs, nh, n, k);
+	else if (likely(root->bits > 8))
 		lookup4_wide(root, base, addrs, nh, n);
 	else
 		lookup4_narrow(root, base, addrs, nh, n);
 }
 
 // -- IPv6 -------------------------------------------------------------------------------
-// The steps that exist per kind of CPU.
-struct kind {
-	// All ones if the address has the block's prefix, of `depth` bytes, else 0.
-	uint32_t (*same)(const uint8_t *addr, const uint8_t *prefix, unsigned depth);
-	uint32_t (*probe)(const _Atomic uint64_t *bucket, uint32_t key); // reference or 0
-};
-
 static fast_inline uint32_t same_scalar(const uint8_t *addr, const uint8_t *prefix, unsigned depth)
 {
 	const uint8_t *mask = &byte_mask[16 - depth];
@@ -269,7 +312,7 @@ static const struct kind kind_scalar = {same_scalar, probe_scalar};
 static void lookup4_scalar(const struct lpm_root *root, char *base, const uint32_t *addrs,
 	fib_nexthop_t *nh, unsigned n)
 {
-	lookup4(root, base, addrs, nh, n);
+	lookup4(root, base, addrs, nh, n, kind_scalar);
 }
 
 static void lookup6_scalar(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
@@ -298,7 +341,7 @@ static const struct kind kind_bmi2 = {same_sse, probe_scalar};
 BMI2 static void lookup4_bmi2(const struct lpm_root *root, char *base, const uint32_t *addrs,
 	fib_nexthop_t *nh, unsigned n)
 {
-	lookup4(root, base, addrs, nh, n);
+	lookup4(root, base, addrs, nh, n, kind_bmi2);
 }
 
 BMI2 static void lookup6_bmi2(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
@@ -390,10 +433,58 @@ AVX512 static fast_inline void lookup4_gather(const struct lpm_root *root, char 
 	}
 }
 
+// Eight bytes of the array, in the lower half.
+AVX512 static fast_inline __m128i eight_bytes(const _Atomic uint8_t *leaf, const uint32_t *addrs)
+{
+	__m128i v = _mm_cvtsi32_si128(
+		atomic_load_explicit(&leaf[addrs[0] >> 8], memory_order_acquire));
+
+#define INSERT(k)                                                                                  \
+	_mm_insert_epi8(v, atomic_load_explicit(&leaf[addrs[k] >> 8], memory_order_acquire), k)
+	v = INSERT(1);
+	v = INSERT(2);
+	v = INSERT(3);
+	v = INSERT(4);
+	v = INSERT(5);
+	v = INSERT(6);
+	return INSERT(7);
+#undef INSERT
+}
+
+AVX512 static fast_inline void lookup4_bytes(const struct lpm_root *root,
+	const struct lpm_flat *flat, char *base, const uint32_t *addrs, fib_nexthop_t *nh,
+	unsigned n)
+{
+	const __m512i deep = _mm512_set1_epi32(LPM_FLAT_DEEPER);
+	uint64_t deeper = 0;
+
+	for (unsigned i = 0; i < (n & ~15u); i += 16) {
+		__m128i v = _mm_unpacklo_epi64(eight_bytes(flat->leaf, &addrs[i]),
+			eight_bytes(flat->leaf, &addrs[i + 8]));
+		__m512i wide = _mm512_cvtepu8_epi32(v);
+
+		_mm512_storeu_si512(&nh[i], wide);
+		deeper |= (uint64_t)_mm512_cmpeq_epi32_mask(wide, deep) << i;
+	}
+	for (unsigned i = n & ~15u; i < n; i++) {
+		nh[i] = atomic_load_explicit(&flat->leaf[addrs[i] >> 8], memory_order_acquire);
+		deeper |= (uint64_t)(nh[i] == LPM_FLAT_DEEPER) << i;
+	}
+	for (; deeper; deeper &= deeper - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(deeper);
+
+		nh[i] = below_flat(root, base, addrs[i], kind_avx512);
+	}
+}
+
 AVX512 static void lookup4_avx512(const struct lpm_root *root, char *base, const uint32_t *addrs,
 	fib_nexthop_t *nh, unsigned n)
 {
-	if (likely(root->bits > 8))
+	const struct lpm_flat *flat = flat_of(root);
+
+	if (flat)
+		lookup4_bytes(root, flat, base, addrs, nh, n);
+	else if (likely(root->bits > 8))
 		lookup4_gather(root, base, addrs, nh, n);
 	else
 		lookup4_narrow(root, base, addrs, nh, n);

@@ -17,7 +17,7 @@ struct twin_input {
 };
 
 struct twin_totals {
-	uint64_t operations, changes, lookups, hits, most_routes, wide, narrow;
+	uint64_t operations, changes, lookups, hits, most_routes, wide, narrow, flat;
 };
 
 struct twin_totals fib_twin_run(struct twin_input *, bool ip6);

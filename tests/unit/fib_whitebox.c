@@ -14,16 +14,19 @@ static void failed(const char *what, int line)
 }
 
 struct sums {
-	uint64_t routes, blocks, indexed;
+	uint64_t routes, wide, blocks, indexed;
 };
 
-static void check_node(
-	const struct lpm *t, const struct lpm_node *node, unsigned root_depth, struct sums *sums)
+// `prefix` holds the bytes above the node.
+static void check_node(const struct lpm *t, const struct lpm_node *node, unsigned root_depth,
+	struct sums *sums, uint32_t prefix)
 {
 	const char *block = node->ref ? lpm_at(t->base, node->ref) : NULL;
 
 	must(!block == (node->depth < root_depth));
 	sums->routes += node->n_routes;
+	for (unsigned i = 0; i < node->n_routes; i++)
+		sums->wide += node->routes[i].nexthop >= LPM_FLAT_DEEPER;
 	sums->blocks += block != NULL;
 	if (block) {
 		must(lpm_tail(block, t->ip6)->leaf[0] == node->inherit);
@@ -46,7 +49,14 @@ static void check_node(
 			must(!ref || ref == child->ref);
 			sums->indexed += ref != 0;
 		}
-		check_node(t, child, root_depth, sums);
+		if (!t->ip6 && root_depth == 3 && child->depth == 3) {
+			uint32_t key = (prefix << 8 | lpm_slots(node)[k]) | LPM_INDEX_KEY4,
+				 ref = lpm_index_find(t, key);
+
+			must(!ref || ref == child->ref);
+			sums->indexed += ref != 0;
+		}
+		check_node(t, child, root_depth, sums, prefix << 8 | lpm_slots(node)[k]);
 	}
 }
 
@@ -57,10 +67,28 @@ void fib_check(const struct fib *f, bool ip6)
 
 	const struct lpm_root *root = atomic_load(&t->root);
 
-	check_node(t, t->top, root->bits == 8 ? 1 : t->ip6 ? 2 : 3, &sums);
+	check_node(t, t->top, root->bits == 8 ? 1 : t->ip6 ? 2 : 3, &sums, 0);
 	for (uint32_t i = 0; !t->ip6 && root->bits > 8 && i < 1u << LPM_ROOT4_BITS; i++)
 		sums.blocks += !(root->entry[i] & LPM_DIRECT); // pages
 	must(sums.routes == t->n_routes);
+	must(sums.wide == t->n_wide);
 	must(sums.indexed == atomic_load(&root->index)->n_used);
 	must(sums.blocks + t->arena->n_retired == t->arena->n_blocks);
+}
+
+void fib_check_flat(const struct fib *f)
+{
+	const struct lpm *t = fib_lpm(f, false);
+	const struct lpm_root *root = atomic_load(&t->root);
+	const struct lpm_flat *flat = atomic_load(&root->flat);
+
+	must(!flat || flat == t->flat);
+	for (uint32_t i = 0; flat && i < 1u << 24; i++) {
+		uint32_t e = root->entry[i / LPM_PAGE_SLOTS], v = e & 0xffff;
+		const struct lpm_page *page = lpm_at(t->base, e & ~LPM_DIRECT);
+
+		if (!(e & LPM_DIRECT))
+			v = page->leaf[i % LPM_PAGE_SLOTS];
+		must(flat->leaf[i] == (v < LPM_FLAT_DEEPER ? v : LPM_FLAT_DEEPER));
+	}
 }
