@@ -27,7 +27,8 @@ static struct lpm_root *new_root(unsigned bits)
 
 	if (root) {
 		root->bits = bits;
-		atomic_init(&root->index, lpm_index_none());
+		for (unsigned i = 0; i < LPM_N_INDEXES; i++)
+			atomic_init(&root->index[i], lpm_index_none());
 	}
 	return root;
 }
@@ -82,7 +83,7 @@ void lpm_destroy(struct lpm *t)
 		return;
 	free_nodes(t, t->top);
 	root = atomic_load_explicit(&t->root, memory_order_relaxed);
-	lpm_index_drop(atomic_load_explicit(&root->index, memory_order_relaxed), false);
+	lpm_index_drop(root, false);
 	mem_free(root);
 	mem_free(t->flat);
 	lpm_arena_destroy(t->arena);
@@ -109,7 +110,7 @@ static void use_root(struct lpm *t, struct lpm_root *root)
 	for (uint32_t i = 0; !t->ip6 && old->bits > 8 && i < 1u << LPM_ROOT4_BITS; i++)
 		if (!(old->entry[i] & LPM_DIRECT))
 			lpm_block_retire(t->arena, old->entry[i]);
-	lpm_index_drop(atomic_load_explicit(&old->index, memory_order_relaxed), true);
+	lpm_index_drop(old, true);
 	rcu_retire(&old->retired, release_root);
 }
 

@@ -92,22 +92,37 @@ struct lpm_flat {
 
 struct lpm_index {
 	struct rcu_retired retired;
-	uint32_t shift; // buckets: 2^(32 - shift)
+	uint32_t shift; // buckets: 2^(64 - shift)
 	uint32_t n_used;
-	cache_aligned _Atomic uint64_t slot[]; // first bits of the address, reference
+	cache_aligned _Atomic uint64_t slot[]; // tag, reference
 };
 
-#define LPM_INDEX_KEY4 (1u << 24) // with the first three bytes; so that no key is 0
-
-static fast_inline _Atomic uint64_t *lpm_index_bucket(struct lpm_index *x, uint32_t key)
+// The first 24 bits (IPv4), 32 or 40 bits (IPv6) of an address, at the top of a word, turned into
+// 40 bits there. Different keys stay different, because multiplying by an odd number can be undone.
+// The first 8 or more of these bits are the bucket's number, the last 32 the tag.
+static fast_inline uint64_t lpm_index_hash(uint64_t key)
 {
-	return &x->slot[(size_t)(key * 0x9e3779b1u >> x->shift) * LPM_INDEX_SLOTS];
+	return key * 0x9e3779b97f4a7c15ull;
 }
+
+static fast_inline _Atomic uint64_t *lpm_index_bucket(struct lpm_index *x, uint64_t hash)
+{
+	return &x->slot[(size_t)(hash >> x->shift) * LPM_INDEX_SLOTS];
+}
+
+static fast_inline uint32_t lpm_index_tag(uint64_t hash)
+{
+	return (uint32_t)(hash >> 24);
+}
+
+#define LPM_INDEX_KEY4(addr)     ((uint64_t)(addr) >> 8 << 40)
+#define LPM_INDEX_KEY6(high, nth) ((high) & ~0ull << ((nth) ? 24 : 32))
+#define LPM_N_INDEXES             2 // IPv6: by 32 and by 40 bits. IPv4 has the first one
 
 struct lpm_root {
 	struct rcu_retired retired;
 	uint32_t bits; // 8; IPv4: LPM_ROOT4_BITS; IPv6: 16
-	_Atomic(struct lpm_index *) index;
+	_Atomic(struct lpm_index *) index[LPM_N_INDEXES];
 	_Atomic(struct lpm_flat *) flat; // NULL = none
 	_Atomic uint32_t entry[];
 };
@@ -250,8 +265,9 @@ static inline unsigned lpm_node_depth(unsigned len)
 // -- the shortcuts: lpm_index.c, lpm_flat.c ----------------------------------------------------
 struct lpm_index *lpm_index_none(void);
 size_t lpm_index_bytes(const struct lpm *);
-uint32_t lpm_index_find(const struct lpm *, uint32_t key); // reference, 0 = not there
-void lpm_index_drop(struct lpm_index *, bool readers);     // readers may still use it
+// The reference that the index has for the first bits of this address, 0 = none.
+uint32_t lpm_index_find(const struct lpm *, unsigned nth, const struct lpm_key *);
+void lpm_index_drop(struct lpm_root *, bool readers); // the root's; readers may still use them
 // A node got this place below `parent`; it goes; all below the top that belong in the index.
 // `key` begins with the node's prefix.
 void lpm_index_node(struct lpm *, const struct lpm_node *parent, const struct lpm_node *node,

@@ -56,7 +56,7 @@ static fast_inline uint32_t child_at(const void *block, bool ip6, uint32_t leaf)
 struct kind {
 	// All ones if the address has the block's prefix, of `depth` bytes, else 0.
 	uint32_t (*same)(const uint8_t *addr, const uint8_t *prefix, unsigned depth);
-	uint32_t (*probe)(const _Atomic uint64_t *bucket, uint32_t key); // reference or 0
+	uint32_t (*probe)(const _Atomic uint64_t *bucket, uint32_t tag); // reference or 0
 };
 
 // -- IPv4 -------------------------------------------------------------------------------
@@ -142,9 +142,9 @@ static fast_inline const struct lpm_flat *flat_of(const struct lpm_root *root)
 static fast_inline uint32_t below_flat(
 	const struct lpm_root *root, char *base, uint32_t addr, const struct kind k)
 {
-	struct lpm_index *x = atomic_load_explicit(&root->index, memory_order_acquire);
-	uint32_t key = LPM_INDEX_KEY4 | addr >> 8, nh,
-		 ref = k.probe(lpm_index_bucket(x, key), key);
+	struct lpm_index *x = atomic_load_explicit(&root->index[0], memory_order_acquire);
+	uint64_t hash = lpm_index_hash(LPM_INDEX_KEY4(addr));
+	uint32_t nh, ref = k.probe(lpm_index_bucket(x, hash), lpm_index_tag(hash));
 	const void *block = lpm_at(base, ref);
 
 	if (unlikely(!ref)) {
@@ -211,97 +211,123 @@ static fast_inline uint32_t level6(
 	return child_at(block, true, leaf & child & 0xff) & child;
 }
 
-#define LEVELS 2 // behind the index, that most addresses need in the Internet's table
-
-static fast_inline uint32_t load_be32(const uint8_t *p)
+static fast_inline uint64_t load_be64(const uint8_t *p)
 {
-	uint32_t v;
+	uint64_t v = load64(p);
 
-	memcpy(&v, p, sizeof(v));
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	v = __builtin_bswap32(v);
+	v = __builtin_bswap64(v);
 #endif
 	return v;
 }
 
-// First blocks by index and root. Returns them all or-ed.
-static fast_inline uint32_t begin6(const struct lpm_root *root, char *base,
-	const uint8_t (*addrs)[16], fib_nexthop_t *nh, uint32_t *ref, unsigned n,
-	const struct kind k)
+// The addresses of a burst that are not done: their numbers and blocks.
+struct left6 {
+	unsigned n;
+	uint8_t lane[FIB_BURST];
+	uint32_t ref[FIB_BURST];
+};
+
+// What the root says. `left` is who must go on.
+static fast_inline void begin6(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
+	fib_nexthop_t *nh, unsigned n, unsigned bits, struct left6 *left)
 {
-	struct lpm_index *x = atomic_load_explicit(&root->index, memory_order_acquire);
-	uint32_t left = 0;
-
+	left->n = 0;
 #pragma GCC unroll 4
-	for (unsigned i = 0; i < n; i++)
-		__builtin_prefetch((const void *)lpm_index_bucket(x, load_be32(addrs[i])));
-#pragma GCC unroll 2
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t key = load_be32(addrs[i]), miss, direct, found;
-		uint32_t entry =
-			atomic_load_explicit(&root->entry[key >> (32 - 16)], memory_order_acquire);
+		uint64_t first = load_be64(addrs[i]);
+		uint32_t entry = atomic_load_explicit(
+				 &root->entry[first >> (64 - bits)], memory_order_acquire),
+			 direct = (uint32_t)((int32_t)entry >> 31);
 
-		found = k.probe(lpm_index_bucket(x, key), key);
-		miss = (uint32_t)((int32_t)(found - 1) >> 31) & ~(uint32_t)((int32_t)found >> 31);
-		direct = (uint32_t)((int32_t)entry >> 31);
-		nh[i] = entry & direct & miss & 0xffff;
-		ref[i] = found | (entry & ~direct & miss);
-		__builtin_prefetch(lpm_at(base, ref[i]));
-		left |= ref[i];
+		nh[i] = entry & direct & 0xffff;
+		left->lane[left->n] = (uint8_t)i;
+		left->ref[left->n] = entry;
+		left->n += direct + 1;
 	}
-	return left;
+}
+
+// All ones for the reference 0, without a branch: which way it would go is anybody's guess.
+static fast_inline uint32_t is_none(uint32_t ref)
+{
+	return (uint32_t)((int32_t)(ref - 1) >> 31); // references have 31 bits
+}
+
+// The first blocks by the indexes, where these have them.
+static fast_inline void indexed6(const struct lpm_root *root, char *base,
+	const uint8_t (*addrs)[16], struct left6 *left, const struct kind k)
+{
+	struct lpm_index *x[2] = {
+		atomic_load_explicit(&root->index[0], memory_order_acquire),
+		atomic_load_explicit(&root->index[1], memory_order_acquire),
+	};
+	uint64_t hash[2][FIB_BURST];
+
+#pragma GCC unroll 2
+	for (unsigned j = 0; j < left->n; j++) {
+		uint64_t high = load_be64(addrs[left->lane[j]]);
+
+		for (unsigned w = 0; w < 2; w++) {
+			hash[w][j] = lpm_index_hash(LPM_INDEX_KEY6(high, w));
+			__builtin_prefetch((const void *)lpm_index_bucket(x[w], hash[w][j]));
+		}
+	}
+#pragma GCC unroll 2
+	for (unsigned j = 0; j < left->n; j++) {
+		uint32_t ref = left->ref[j], found;
+
+		found = k.probe(lpm_index_bucket(x[0], hash[0][j]), lpm_index_tag(hash[0][j]));
+		ref = found | (ref & is_none(found));
+		found = k.probe(lpm_index_bucket(x[1], hash[1][j]), lpm_index_tag(hash[1][j]));
+		ref = found | (ref & is_none(found));
+		left->ref[j] = ref;
+		__builtin_prefetch(lpm_at(base, ref));
+	}
 }
 
 static fast_inline void lookup6(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
 	fib_nexthop_t *nh, unsigned n, const struct kind k)
 {
-	uint32_t ref[FIB_BURST];
-	uint64_t left;
+	struct left6 left;
+	uint64_t deeper = 0;
 
 	if (likely(root->bits == 16)) {
-		left = begin6(root, base, addrs, nh, ref, n, k);
+		begin6(root, base, addrs, nh, n, 16, &left);
+		indexed6(root, base, addrs, &left, k);
 	} else {
-		left = 0;
-		for (unsigned i = 0; i < n; i++) {
-			uint32_t entry = atomic_load_explicit(
-				&root->entry[addrs[i][0]], memory_order_acquire);
-			uint32_t direct = (uint32_t)((int32_t)entry >> 31);
-
-			nh[i] = entry & direct & 0xffff;
-			ref[i] = entry & ~direct;
-			left |= ref[i];
-		}
+		begin6(root, base, addrs, nh, n, 8, &left);
 	}
-	for (unsigned level = 0; left && level < LEVELS; level++) {
-		left = 0;
-#pragma GCC unroll 2
-		for (unsigned i = 0; i < n; i++) {
-			ref[i] = level6(base, ref[i], addrs[i], &nh[i], k);
-			__builtin_prefetch(lpm_at(base, ref[i]));
-			left |= ref[i];
-		}
-	}
-	if (!left)
+	if (!left.n)
 		return;
-	left = 0;
-	for (unsigned i = 0; i < n; i++)
-		left |= (uint64_t)(ref[i] != 0) << i;
-	for (; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
+#pragma GCC unroll 2
+	for (unsigned j = 0; j < left.n; j++) {
+		unsigned i = left.lane[j];
 
-		while (ref[i])
-			ref[i] = level6(base, ref[i], addrs[i], &nh[i], k);
+		left.ref[j] = level6(base, left.ref[j], addrs[i], &nh[i], k);
+		__builtin_prefetch(lpm_at(base, left.ref[j]));
+		deeper |= (uint64_t)(left.ref[j] != 0) << j;
+	}
+	while (deeper) {
+		uint64_t now = deeper;
+
+		for (; now; now &= now - 1) {
+			unsigned j = (unsigned)__builtin_ctzll(now), i = left.lane[j];
+
+			left.ref[j] = level6(base, left.ref[j], addrs[i], &nh[i], k);
+			deeper ^= (uint64_t)(left.ref[j] == 0) << j;
+		}
 	}
 }
 
-static fast_inline uint32_t probe_scalar(const _Atomic uint64_t *bucket, uint32_t key)
+static fast_inline uint32_t probe_scalar(const _Atomic uint64_t *bucket, uint32_t tag)
 {
 	uint32_t ref = 0;
 
 	for (unsigned i = 0; i < LPM_INDEX_SLOTS; i++) {
 		uint64_t word = atomic_load_explicit(&bucket[i], memory_order_acquire);
 
-		ref = word >> 32 == key ? (uint32_t)word : ref; // a key may move meanwhile
+		// Both, because a key may move meanwhile, and no tag is not the tag 0.
+		ref = word >> 32 == tag && (uint32_t)word ? (uint32_t)word : ref;
 	}
 	return ref;
 }
@@ -325,7 +351,7 @@ static const struct lpm_ops ops_scalar = {"scalar", lookup4_scalar, lookup6_scal
 
 #if defined(__x86_64__)
 #define BMI2   __attribute__((target("sse4.1,popcnt,bmi,bmi2")))
-#define AVX512 __attribute__((target("sse4.1,popcnt,bmi,bmi2,avx512f,avx512bw")))
+#define AVX512 __attribute__((target("sse4.1,popcnt,bmi,bmi2,avx512f,avx512bw,avx512dq")))
 
 BMI2 static fast_inline uint32_t same_sse(
 	const uint8_t *addr, const uint8_t *prefix, unsigned depth)
@@ -360,15 +386,14 @@ static fast_inline __mmask16 lanes(unsigned i, unsigned n)
 }
 
 // A vector load of eight slots is not one atomic load to the language; the machine loads each
-// aligned 64-bit lane whole. The lane found is loaded again and judged by that.
-AVX512 static fast_inline uint32_t probe_avx512(const _Atomic uint64_t *bucket, uint32_t key)
+// aligned 64-bit lane whole, and tag and reference are taken from the same load.
+AVX512 static fast_inline uint32_t probe_avx512(const _Atomic uint64_t *bucket, uint32_t tag)
 {
-	__m512i high = _mm512_srli_epi64(_mm512_load_si512((const void *)bucket), 32);
-	unsigned lanes8 = _mm512_cmpeq_epi64_mask(high, _mm512_set1_epi64(key));
-	uint64_t word = atomic_load_explicit(
-		&bucket[__builtin_ctz(lanes8 | 1u << (LPM_INDEX_SLOTS - 1))], memory_order_acquire);
+	__m512i words = _mm512_load_si512((const void *)bucket);
+	__mmask16 tags = _mm512_mask_cmpeq_epi32_mask(0xaaaa, words, _mm512_set1_epi32((int)tag));
 
-	return (uint32_t)word & -(uint32_t)(word >> 32 == key);
+	return (uint32_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(
+		_mm512_maskz_compress_epi32(_kshiftri_mask16(tags, 1), words)));
 }
 
 static const struct kind kind_avx512 = {same_sse, probe_avx512};
@@ -509,7 +534,8 @@ const struct lpm_ops *lpm_ops_nth(unsigned nth)
 	if (__builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi2"))
 		ops[n++] = &ops_bmi2;
 #ifndef NO_GATHER
-	if (n == 2 && __builtin_cpu_supports("avx512bw"))
+	if (n == 2 && __builtin_cpu_supports("avx512bw") &&
+		__builtin_cpu_supports("avx512dq"))
 		ops[n++] = &ops_avx512;
 #endif
 #endif
