@@ -275,7 +275,9 @@ void lpm_index_node(struct lpm *, const struct lpm_node *parent, const struct lp
 void lpm_unindex_node(struct lpm *, const struct lpm_node *node, const struct lpm_key *key);
 void lpm_index_all(struct lpm *);
 
-void lpm_flat_follow(struct lpm *, uint32_t first, uint32_t n); // /24s that have changed
+// The array follows the root's entry, or one leaf of the page that this leads to.
+void lpm_flat_entry(struct lpm *, const struct lpm_root *, uint32_t index);
+void lpm_flat_leaf(struct lpm *, uint32_t index, unsigned slot, uint16_t value);
 void lpm_flat_drop(struct lpm *);
 void lpm_fit_flat(struct lpm *); // as the number of routes wants, if there is memory
 

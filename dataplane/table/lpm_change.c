@@ -425,20 +425,6 @@ static int need_second_node(struct lpm *t, const struct lpm_key *key)
 	return add_node(t, &p, key, e);
 }
 
-// The array of the /24s after a change of slots of a node at this depth.
-static void follow(
-	struct lpm *t, const struct lpm_key *key, unsigned depth, const struct outcome *o)
-{
-	uint32_t at = (uint32_t)key->b[0] << 16 | key->b[1] << 8 | key->b[2];
-	unsigned shift = depth < 3 ? 16 - 8 * depth : 0;
-
-	if (depth == 3)
-		lpm_flat_follow(t, at, 1);
-	else
-		lpm_flat_follow(t, (at & ~((256u << shift) - 1)) + (o->lo << shift),
-			(o->hi - o->lo) << shift);
-}
-
 void lpm_change(struct lpm *t, const struct lpm_key *key, const struct lpm_op *op, unsigned n)
 {
 	unsigned depth = lpm_node_depth(key->len), at;
@@ -478,8 +464,6 @@ void lpm_change(struct lpm *t, const struct lpm_key *key, const struct lpm_op *o
 	} else {
 		t->n_routes = (uint32_t)((int64_t)t->n_routes + o.delta);
 		t->n_wide = (uint32_t)((int64_t)t->n_wide + o.wide);
-		if (!t->ip6)
-			follow(t, key, depth, &o);
 		lpm_fit_root(t);
 	}
 	lpm_arena_grace(t->arena);

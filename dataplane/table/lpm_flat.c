@@ -10,6 +10,8 @@
 // through root and pages. So all of this only saves time, and nothing here can fail. The bytes
 // follow what root and pages say, after it and one by one: workers who read them see of each change
 // old or new for every single address, as they do in the trie.
+#include <string.h>
+
 #include "base/mem.h"
 #include "dataplane/table/lpm_change.h"
 
@@ -21,38 +23,40 @@ static uint8_t byte_of(uint32_t value)
 	return (uint8_t)MIN(value, LPM_FLAT_DEEPER);
 }
 
-static void set(struct lpm_flat *flat, uint32_t i, uint8_t byte)
+// The bytes of a page, eight in a store: to the machine these happen at the same time.
+static void follow(struct lpm *t, const struct lpm_root *root, uint32_t index)
 {
-	if (atomic_load_explicit(&flat->leaf[i], memory_order_relaxed) != byte)
-		atomic_store_explicit(&flat->leaf[i], byte, memory_order_release);
-}
+	_Atomic uint64_t *at = (void *)&t->flat->leaf[index * LPM_PAGE_SLOTS];
+	uint32_t entry = lpm_load_entry(root, index);
+	uint64_t word[LPM_PAGE_SLOTS / 8];
+	uint16_t value[LPM_PAGE_SLOTS];
+	uint8_t *byte = (uint8_t *)word;
 
-// Bytes first..end-1 as root and pages say.
-static void follow(struct lpm *t, uint32_t first, uint32_t end)
-{
-	const struct lpm_root *root = lpm_root_of(t);
+	if (entry & LPM_DIRECT) {
+		memset(word, byte_of(entry & 0xffff), sizeof(word));
+	} else {
+		const struct lpm_page *page = lpm_at(t->base, entry);
 
-	while (first < end) {
-		uint32_t entry = lpm_load_entry(root, first / LPM_PAGE_SLOTS);
-		uint32_t stop = MIN(end, ALIGN_UP(first + 1, LPM_PAGE_SLOTS));
-		const struct lpm_page *page = lpm_at(t->base, entry & ~LPM_DIRECT);
-
-		if (entry & LPM_DIRECT) {
-			for (; first < stop; first++)
-				set(t->flat, first, byte_of(entry & 0xffff));
-			continue;
-		}
-		for (; first < stop; first++)
-			set(t->flat, first,
-				byte_of(atomic_load_explicit(&page->leaf[first % LPM_PAGE_SLOTS],
-					memory_order_relaxed)));
+		memcpy(value, (const void *)page->leaf, sizeof(value)); // only control writes it
+		for (unsigned i = 0; i < LPM_PAGE_SLOTS; i++)
+			byte[i] = byte_of(value[i]);
 	}
+	for (unsigned i = 0; i < ARRAY_SIZE(word); i++)
+		if (atomic_load_explicit(&at[i], memory_order_relaxed) != word[i])
+			atomic_store_explicit(&at[i], word[i], memory_order_release);
 }
 
-void lpm_flat_follow(struct lpm *t, uint32_t first, uint32_t n)
+void lpm_flat_entry(struct lpm *t, const struct lpm_root *root, uint32_t index)
 {
-	if (t->flat)
-		follow(t, first, MIN(first + n, t->flat_pages * LPM_PAGE_SLOTS));
+	if (t->flat && index < t->flat_pages)
+		follow(t, root, index);
+}
+
+void lpm_flat_leaf(struct lpm *t, uint32_t index, unsigned slot, uint16_t value)
+{
+	if (t->flat && index < t->flat_pages)
+		atomic_store_explicit(&t->flat->leaf[index * LPM_PAGE_SLOTS + slot],
+			byte_of(value), memory_order_release);
 }
 
 static void release(struct rcu_retired *r)
@@ -90,8 +94,8 @@ void lpm_fit_flat(struct lpm *t)
 	}
 	if (!t->flat || t->flat_pages == N_PAGES)
 		return;
-	t->flat_pages += PAGES_AT_ONCE;
-	follow(t, (t->flat_pages - PAGES_AT_ONCE) * LPM_PAGE_SLOTS, t->flat_pages * LPM_PAGE_SLOTS);
+	for (unsigned i = 0; i < PAGES_AT_ONCE; i++)
+		follow(t, lpm_root_of(t), t->flat_pages++);
 	if (t->flat_pages == N_PAGES)
 		atomic_store_explicit(&lpm_root_of(t)->flat, t->flat, memory_order_release);
 }
