@@ -115,7 +115,7 @@ static fast_inline uint32_t lpm_index_tag(uint64_t hash)
 	return (uint32_t)(hash >> 24);
 }
 
-#define LPM_INDEX_KEY4(addr)     ((uint64_t)(addr) >> 8 << 40)
+#define LPM_INDEX_KEY4(addr)      ((uint64_t)(addr) >> 8 << 40)
 #define LPM_INDEX_KEY6(high, nth) ((high) & ~0ull << ((nth) ? 24 : 32))
 #define LPM_N_INDEXES             2 // IPv6: by 32 and by 40 bits. IPv4 has the first one
 

@@ -5,11 +5,11 @@
 // how many lines compete for the caches. A root and pages have two misses, and 16 MiB of pages push
 // the root out of the near cache; here it is one, in half of the bytes of the pages.
 //
-// Next hops from LPM_FLAT_DEEPER on have no byte, and a /24 with longer prefixes has not one answer:
-// these go on through the index (lpm_index.c) to the block of the last level, or if it is not there
-// through root and pages. So all of this only saves time, and nothing here can fail. The bytes
-// follow what root and pages say, after it and one by one: workers who read them see of each change
-// old or new for every single address, as they do in the trie.
+// Next hops from LPM_FLAT_DEEPER on have no byte, and a /24 with longer prefixes has not one
+// answer: these go on through the index (lpm_index.c) to the block of the last level, or if it is
+// not there through root and pages. So all of this only saves time, and nothing here can fail. The
+// bytes follow what root and pages say, after it and one by one: workers who read them see of each
+// change old or new for every single address, as they do in the trie.
 #include <string.h>
 
 #include "base/mem.h"
@@ -55,8 +55,8 @@ void lpm_flat_entry(struct lpm *t, const struct lpm_root *root, uint32_t index)
 void lpm_flat_leaf(struct lpm *t, uint32_t index, unsigned slot, uint16_t value)
 {
 	if (t->flat && index < t->flat_pages)
-		atomic_store_explicit(&t->flat->leaf[index * LPM_PAGE_SLOTS + slot],
-			byte_of(value), memory_order_release);
+		atomic_store_explicit(&t->flat->leaf[index * LPM_PAGE_SLOTS + slot], byte_of(value),
+			memory_order_release);
 }
 
 static void release(struct rcu_retired *r)

@@ -6,7 +6,8 @@
 //
 // A hash table of 64-byte buckets. A slot is one word: a tag that in this bucket stands for these
 // bits, and the reference of the first block behind them. It only saves time: what is not in it,
-// because a bucket is full or memory was short, is found through the trie. So nothing here can fail.
+// because a bucket is full or memory was short, is found through the trie. So nothing here can
+// fail.
 #include <string.h>
 
 #include "base/mem.h"

@@ -151,8 +151,8 @@ static fast_inline uint32_t below_flat(
 		lookup4_wide(root, base, &addr, &nh, 1);
 		return nh;
 	}
-	return inherited(lpm_tail(block, false),
-		leaf_at(block, lpm_tail(block, false), byte4(addr, 0)));
+	return inherited(
+		lpm_tail(block, false), leaf_at(block, lpm_tail(block, false), byte4(addr, 0)));
 }
 
 static fast_inline void lookup4_flat(const struct lpm_root *root, const struct lpm_flat *flat,
@@ -282,6 +282,7 @@ static fast_inline void indexed6(const struct lpm_root *root, char *base,
 		ref = found | (ref & is_none(found));
 		left->ref[j] = ref;
 		__builtin_prefetch(lpm_at(base, ref));
+		__builtin_prefetch((char *)lpm_at(base, ref) + LPM_LINE); // most leaves
 	}
 }
 
@@ -439,8 +440,8 @@ AVX512 static fast_inline void lookup4_gather(const struct lpm_root *root, char 
 		paged = _mm512_cmpge_epi32_mask(e, _mm512_setzero_si512());
 		slot = _mm512_and_si512(_mm512_srli_epi32(a, 8), slots);
 		_mm512_store_si512(&page[i], e);
-		_mm512_store_si512(&at[i],
-			_mm512_maskz_add_epi32(paged, _mm512_slli_epi32(e, 2), slot));
+		_mm512_store_si512(
+			&at[i], _mm512_maskz_add_epi32(paged, _mm512_slli_epi32(e, 2), slot));
 	}
 	for (unsigned i = 0; i < n; i += 16) {
 		__m512i e = _mm512_load_si512(&page[i]), v = sixteen_leaves(base, &at[i]);
@@ -461,8 +462,8 @@ AVX512 static fast_inline void lookup4_gather(const struct lpm_root *root, char 
 // Eight bytes of the array, in the lower half.
 AVX512 static fast_inline __m128i eight_bytes(const _Atomic uint8_t *leaf, const uint32_t *addrs)
 {
-	__m128i v = _mm_cvtsi32_si128(
-		atomic_load_explicit(&leaf[addrs[0] >> 8], memory_order_acquire));
+	__m128i v =
+		_mm_cvtsi32_si128(atomic_load_explicit(&leaf[addrs[0] >> 8], memory_order_acquire));
 
 #define INSERT(k)                                                                                  \
 	_mm_insert_epi8(v, atomic_load_explicit(&leaf[addrs[k] >> 8], memory_order_acquire), k)
@@ -484,8 +485,8 @@ AVX512 static fast_inline void lookup4_bytes(const struct lpm_root *root,
 	uint64_t deeper = 0;
 
 	for (unsigned i = 0; i < (n & ~15u); i += 16) {
-		__m128i v = _mm_unpacklo_epi64(eight_bytes(flat->leaf, &addrs[i]),
-			eight_bytes(flat->leaf, &addrs[i + 8]));
+		__m128i v = _mm_unpacklo_epi64(
+			eight_bytes(flat->leaf, &addrs[i]), eight_bytes(flat->leaf, &addrs[i + 8]));
 		__m512i wide = _mm512_cvtepu8_epi32(v);
 
 		_mm512_storeu_si512(&nh[i], wide);
@@ -534,8 +535,7 @@ const struct lpm_ops *lpm_ops_nth(unsigned nth)
 	if (__builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi2"))
 		ops[n++] = &ops_bmi2;
 #ifndef NO_GATHER
-	if (n == 2 && __builtin_cpu_supports("avx512bw") &&
-		__builtin_cpu_supports("avx512dq"))
+	if (n == 2 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
 		ops[n++] = &ops_avx512;
 #endif
 #endif

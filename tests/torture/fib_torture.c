@@ -254,7 +254,8 @@ int main(int argc, char **argv)
 	rcu_barrier_reclaim();
 	fib_destroy(f);
 	rcu_barrier_reclaim();
-	printf("%llu changes, root widened %llu times, array of /24s seen %llu times, %llu lookups, "
+	printf("%llu changes, root widened %llu times, array of /24s seen %llu times, %llu "
+	       "lookups, "
 	       "%llu found\n",
 		(unsigned long long)n, (unsigned long long)widened, (unsigned long long)flat,
 		(unsigned long long)n_lookups, (unsigned long long)n_found);

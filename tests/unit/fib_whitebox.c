@@ -66,13 +66,17 @@ void fib_check(const struct fib *f, bool ip6)
 
 	const struct lpm_root *root = atomic_load(&t->root);
 
-	check_node(t, t->top, root->bits == 8 ? 1 : t->ip6 ? 2 : 3, &sums, (struct lpm_key){{0}, 0});
+	check_node(t, t->top,
+		root->bits == 8 ? 1
+		: t->ip6        ? 2
+				: 3,
+		&sums, (struct lpm_key){{0}, 0});
 	for (uint32_t i = 0; !t->ip6 && root->bits > 8 && i < 1u << LPM_ROOT4_BITS; i++)
 		sums.blocks += !(root->entry[i] & LPM_DIRECT); // pages
 	must(sums.routes == t->n_routes);
 	must(sums.wide == t->n_wide);
-	must(sums.indexed == atomic_load(&root->index[0])->n_used +
-				     atomic_load(&root->index[1])->n_used);
+	must(sums.indexed ==
+		atomic_load(&root->index[0])->n_used + atomic_load(&root->index[1])->n_used);
 	must(sums.blocks + t->arena->n_retired == t->arena->n_blocks);
 }
 
