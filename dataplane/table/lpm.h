@@ -11,31 +11,46 @@
 //	      leaf[number] is its value: next hop, or LPM_CHILD | k for the k-th child, or 0:
 //	      leaf[0], which is what the block inherits from shorter prefixes.
 //	page: IPv4: the values of 128 slots of byte 2, one by one and with what they inherit.
-//	index: IPv6: from the first four bytes to the block, past the levels above (lpm_index.c).
+//	array: IPv4, large tables: a byte with the answer of each /24 (lpm_flat.c).
+//	index: from the first four or five bytes (IPv4: three) to the block, past the levels above
+//	      (lpm_index.c).
 //
 // The root has 8 bits in a small table, so that an empty one costs 1 KiB, and 17 (IPv4) or 16
 // (IPv6) in others. With 17 bits its entries lead to pages: an IPv4 address that matches a /24 or
-// shorter touches two cache lines. IPv6 blocks carry their whole prefix, so that levels without a
-// branch or route are skipped; the few IPv4 levels are not.
+// shorter touches two cache lines, with the array one. IPv6 blocks carry their whole prefix, so
+// that levels without a branch or route are skipped; the few IPv4 levels are not.
 //
-// Why this, and not another: cycles per address (bursts of 32, 2.6 GHz TSC, Zen 5, quiet machine,
-// nothing else in the caches) for a hot set of 1k and of 10k addresses, a million destinations,
-// uniformly random and Zipf, with the Internet's million IPv4 routes:
+// Why this, and not another: cycles per address (bursts of 32, 2.6 GHz TSC, Zen 5) for a hot set of
+// 1k and of 10k addresses, a million destinations, uniformly random and Zipf, with the Internet's
+// million IPv4 routes. Quiet machine, nothing else in the caches:
 //	rte_fib, DIR-24-8 of two bytes, AVX-512     32 MiB   2.0   2.6   4.1  10.4   3.7
 //	rte_lpm, DIR-24-8 of four bytes             64 MiB   1.7   2.6   5.0    16   3.2
 //	root of 16 bits, bitmap blocks (as Poptrie)  8 MiB   6.5   8.5
 //	root of 18 bits, bitmaps of 64 slots        10 MiB   3.9   4.9   5.9   4.8   5.6
-//	root of 17 bits, pages, scalar              19 MiB   5.1   7.6
-//	root of 17 bits, pages, two gathers         19 MiB   3.4   4.4   6.0   5.1   5.1   <- this
-//	the same without the level below pages               2.6   3.4   4.3   4.7   3.6
-// What counts is the number of cache lines that an address touches, then whether a branch must
-// wait for them: bitmaps save memory that the caches hold anyway. IPv6, a million destinations
-// among 10k and 200k routes: rte_fib6 13 and 81, the trie alone 37 and 63, with the index 25
-// and 33.
+//	root of 17 bits, pages, two gathers         19 MiB   3.4   4.4   6.0   5.1   5.1
+// What counts there is the number of cache lines that an address touches, then whether a branch
+// must wait for them: bitmaps save memory that the caches hold anyway. But on a machine whose last
+// cache others use too, in turn with the peers (table_bench --filter "fib4 lookup, 1M"):
+//	the better of rte_lpm and rte_fib                    1.8   2.8  12.0  14.7  10.4
+//	a bare loop of one load from 32 MiB                  1.6   2.2   9.0  13.1   8.5
+//	root of 17 bits, pages, two gathers         22 MiB   3.7   5.0    17    16    15
+//	root of 17 bits, pages, one gather, loads   22 MiB   3.3   4.7    16    12    11
+//	the array before these, in bytes            39 MiB   1.8   2.0   8.3   9.8   8.5   <- this
+// Two misses one after the other cost more than twice one: pages push the root out of the near
+// cache, and while the first miss is waited for, the others do not begin. One load from an array of
+// two bytes would be the least that DIR-24-8 can do; bytes halve what competes for the caches.
+//
+// IPv6, the same columns with 200k routes (rte_lpm6 is never better than rte_fib6):
+//	rte_fib6                                            10.8  21.8  82.7   9.2  64.1
+//	the trie and an index by 32 bits                    25.3  31.4  54.8  13.4  47.7
+//	the trie and indexes by 32 and 40 bits              20.8  24.7  33.8   6.5  34.6   <- this
+// and a million destinations among 10k and 500k: rte_fib6 15 and 91, this 23 and 49. What is left
+// in hot sets is the number of instructions, about 120 an address: two probes and a block.
 //
 // Why every lookup sees one state of the table: a block or page does not change once it is
 // published, but for words that are stored as a whole: a child's reference, a root's entry, and a
-// value that is inherited. The answer for an address is decided by one word of the deepest block. A
+// value that is inherited. The answer for an address is decided by one word of the deepest block,
+// or by its byte of the array, which is stored as a whole, too, and follows after the blocks. A
 // reader may come by words that are out of date, but only in a block replaced after it came there,
 // and they stay as they were at that moment, because changes go to the replacement.
 #pragma once
