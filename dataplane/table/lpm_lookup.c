@@ -194,21 +194,32 @@ static fast_inline uint32_t same_scalar(const uint8_t *addr, const uint8_t *pref
 			     ((load64(addr + 8) ^ load64(prefix + 8)) & load64(mask + 8)));
 }
 
-// One level of an address. Adds to *nh what the block says, and returns the child's block, or the
-// empty one, which says nothing. Not a branch in it.
-static fast_inline uint32_t level6(
-	char *base, uint32_t ref, const uint8_t *addr, fib_nexthop_t *nh, const struct kind k)
+// All ones for 0, of numbers below 2^31. Without a branch: which way that would go is anybody's
+// guess.
+static fast_inline uint32_t is_none(uint32_t v)
 {
-	const void *block = lpm_at(base, ref);
+	return (uint32_t)((int32_t)(v - 1) >> 31);
+}
+
+static fast_inline uint64_t is_child(uint32_t value)
+{
+	return (LPM_CHILD - 1 - value) >> 31;
+}
+
+static fast_inline void prefetch6(char *base, uint32_t ref)
+{
+	__builtin_prefetch(lpm_at(base, ref));
+	__builtin_prefetch((char *)lpm_at(base, ref) + LPM_LINE); // most leaves
+}
+
+// What a block says of an address: a next hop, or a child. Not a branch in it.
+static fast_inline uint32_t value6(const void *block, const uint8_t *addr, const struct kind k)
+{
 	const struct lpm_tail *tail = lpm_tail(block, true);
-	uint32_t leaf = leaf_at(block, tail, addr[tail->depth]), child, none;
+	uint32_t leaf = leaf_at(block, tail, addr[tail->depth]);
 
 	leaf &= k.same(addr, (const uint8_t *)block + LPM_TAIL4, tail->depth);
-	none = (uint32_t)((int32_t)(leaf - 1) >> 31);
-	child = (uint32_t)((int32_t)(LPM_CHILD - 1 - leaf) >> 31);
-	*nh |= (leaf & ~child) |
-	       (none & atomic_load_explicit(&tail->leaf[0], memory_order_relaxed));
-	return child_at(block, true, leaf & child & 0xff) & child;
+	return leaf | (is_none(leaf) & atomic_load_explicit(&tail->leaf[0], memory_order_relaxed));
 }
 
 static fast_inline uint64_t load_be64(const uint8_t *p)
@@ -247,12 +258,6 @@ static fast_inline void begin6(const struct lpm_root *root, char *base, const ui
 	}
 }
 
-// All ones for the reference 0, without a branch: which way it would go is anybody's guess.
-static fast_inline uint32_t is_none(uint32_t ref)
-{
-	return (uint32_t)((int32_t)(ref - 1) >> 31); // references have 31 bits
-}
-
 // The first blocks by the indexes, where these have them.
 static fast_inline void indexed6(const struct lpm_root *root, char *base,
 	const uint8_t (*addrs)[16], struct left6 *left, const struct kind k)
@@ -281,8 +286,7 @@ static fast_inline void indexed6(const struct lpm_root *root, char *base,
 		found = k.probe(lpm_index_bucket(x[1], hash[1][j]), lpm_index_tag(hash[1][j]));
 		ref = found | (ref & is_none(found));
 		left->ref[j] = ref;
-		__builtin_prefetch(lpm_at(base, ref));
-		__builtin_prefetch((char *)lpm_at(base, ref) + LPM_LINE); // most leaves
+		prefetch6(base, ref);
 	}
 }
 
@@ -298,24 +302,25 @@ static fast_inline void lookup6(const struct lpm_root *root, char *base, const u
 	} else {
 		begin6(root, base, addrs, nh, n, 8, &left);
 	}
-	if (!left.n)
-		return;
 #pragma GCC unroll 2
 	for (unsigned j = 0; j < left.n; j++) {
 		unsigned i = left.lane[j];
 
-		left.ref[j] = level6(base, left.ref[j], addrs[i], &nh[i], k);
-		__builtin_prefetch(lpm_at(base, left.ref[j]));
-		deeper |= (uint64_t)(left.ref[j] != 0) << j;
+		nh[i] = value6(lpm_at(base, left.ref[j]), addrs[i], k);
+		deeper |= is_child(nh[i]) << j;
 	}
 	while (deeper) {
-		uint64_t now = deeper;
-
-		for (; now; now &= now - 1) {
+		for (uint64_t now = deeper; now; now &= now - 1) {
 			unsigned j = (unsigned)__builtin_ctzll(now), i = left.lane[j];
 
-			left.ref[j] = level6(base, left.ref[j], addrs[i], &nh[i], k);
-			deeper ^= (uint64_t)(left.ref[j] == 0) << j;
+			left.ref[j] = child_at(lpm_at(base, left.ref[j]), true, nh[i]);
+			prefetch6(base, left.ref[j]);
+		}
+		for (uint64_t now = deeper; now; now &= now - 1) {
+			unsigned j = (unsigned)__builtin_ctzll(now), i = left.lane[j];
+
+			nh[i] = value6(lpm_at(base, left.ref[j]), addrs[i], k);
+			deeper ^= (is_child(nh[i]) ^ 1) << j;
 		}
 	}
 }
