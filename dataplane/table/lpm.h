@@ -43,9 +43,9 @@
 // IPv6, the same columns with 200k routes (rte_lpm6 is never better than rte_fib6):
 //	rte_fib6                                            10.8  21.8  82.7   9.2  64.1
 //	the trie and an index by 32 bits                    25.3  31.4  54.8  13.4  47.7
-//	the trie and indexes by 32 and 40 bits              20.8  24.7  33.8   6.5  34.6   <- this
-// and a million destinations among 10k and 500k: rte_fib6 15 and 91, this 23 and 49. What is left
-// in hot sets is the number of instructions, about 120 an address: two probes and a block.
+//	the trie and indexes by 32 and 40 bits              18.5  23.5    34   6.5    35   <- this
+// and a million destinations among 10k and 500k: rte_fib6 14 and 91, this 20 and 49. What is left
+// in hot sets is the number of instructions, about 100 an address: two probes and a block.
 //
 // Why every lookup sees one state of the table: a block or page does not change once it is
 // published, but for words that are stored as a whole: a child's reference, a root's entry, and a
