@@ -77,6 +77,12 @@ static fast_inline bool rewrite_can_forward(struct rewrite r)
 	return r.word[3] >> 8 & 1;
 }
 
+// Whether the port is known; also where the neighbour is not.
+static fast_inline bool rewrite_has_port(struct rewrite r)
+{
+	return (uint8_t)r.word[3];
+}
+
 static fast_inline port_id_t rewrite_port(struct rewrite r)
 {
 	return (port_id_t)(r.word[2] >> 16);
@@ -119,6 +125,7 @@ struct adjacency_config {
 	vlan_id_t vlan;
 	port_id_t port;
 	uint16_t mtu;
+	bool is_unresolved; // exception, but workers see by which port it would go
 };
 
 // NULL = exception from now on.
