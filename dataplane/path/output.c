@@ -290,3 +290,56 @@ void output(struct worker *w, const struct snapshot *s, struct burst *b)
 	}
 	counter_add(&b->counters->forwarded, queued);
 }
+
+// -- routed -----------------------------------------------------------------------------
+// The packet has its header, and l3 has compared its length with the MTU of the route. What is
+// left: the port may have gone, or its MTU may have changed.
+static fast_inline bool is_plain_routed(const struct packet *p, uint32_t longest)
+{
+	return !(p->flags | p->gso_type) && p->total_len <= longest;
+}
+
+static unsigned routed_unusual(
+	struct worker *w, const struct snapshot *s, struct packet *p, port_id_t egress)
+{
+	if (egress >= s->n_ports || !(s->port[egress].flags & PORT_ROUTED_EGRESS)) {
+		packet_drop(w, p, DROP_output_port_gone);
+		return 0;
+	}
+	if (!fits(p, &s->port[egress])) {
+		packet_drop(w, p, DROP_output_mtu);
+		return 0;
+	}
+	return enqueue(w, s, p, egress);
+}
+
+void output_routed(struct worker *w, const struct snapshot *s, struct burst *b)
+{
+	port_id_t last = PORT_NONE;
+	uint32_t longest = 0; // to port `last`, of a packet with nothing left to do; 0 = none may
+	unsigned queued = 0;
+
+	for (unsigned i = 0, end; i < b->n; i = end) {
+		port_id_t egress = b->egress[i];
+
+		end = i + 1;
+		if (egress != last) {
+			bool may = egress < s->n_ports &&
+				   s->port[egress].flags & PORT_ROUTED_EGRESS;
+
+			longest = may ? s->port[egress].max_bytes + VLAN_TAG_SIZE : 0;
+			last = egress;
+		}
+		if (unlikely(!is_plain_routed(b->packet[i], longest))) {
+			queued += routed_unusual(w, s, b->packet[i], egress);
+			continue;
+		}
+		while (end < b->n && b->egress[end] == egress &&
+			is_plain_routed(b->packet[end], longest))
+			end++;
+		push_run(w, s, &b->packet[i], end - i, egress);
+		queued += end - i;
+	}
+	if (b->n)
+		counter_add(&b->counters->forwarded, queued);
+}
