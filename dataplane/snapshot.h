@@ -77,7 +77,7 @@ struct snapshot {
 	const struct nexthops *nexthops;
 	const struct neigh *neigh;
 	struct exception *exception;
-	uint64_t flow_secret; // of the hash that chooses among equal ways
+	uint32_t flow_secret; // of the hash that chooses among equal ways
 	uint64_t strangers[SOURCE_FILTER_BITS / 64];
 	struct snapshot_worker worker[WORKERS_MAX];
 };

@@ -7,181 +7,69 @@
 // before it is sure to be forwarded.
 #include "dataplane/path/l3.h"
 
+#include <string.h>
+
 #include "dataplane/exception.h"
-#include "dataplane/path/checksum.h"
-#include "dataplane/path/flow_hash.h"
+#include "dataplane/path/ethernet.h"
 
-#define PORTS_SIZE 4 // what a plain packet has behind its IP header at least
-
-static void judge(struct l3_run *run, unsigned i, int verdict)
+// -- families -----------------------------------------------------------------------------
+// Whether a packet is for us to route, untagged and for the port's own MAC; of any family.
+static fast_inline bool is_mine(const struct burst *b, unsigned i, uint64_t own)
 {
-	if (verdict & L3_DROP)
-		burst_refuse(run->b, i, (enum drop_reason)(verdict & ~L3_DROP));
-	else
-		l3_except(run, i, (enum exception_reason)verdict);
+	return (b->dst[i] == own) & !(b->packet[i]->flags & PACKET_TAGGED);
 }
 
-// Parts the burst. What is not plainly ours to forward is the kernel's.
-static void part(struct l3_run *run, struct lane *ip4, struct lane *ip6)
+// What is not plainly ours to forward is the kernel's.
+static void part_mixed(struct l3_run *run, uint64_t own, struct lane *ip4, struct lane *ip6)
 {
 	const struct burst *b = run->b;
-	const uint64_t own = mac_to_u64(b->in->mac) << 16;
 	const bool takes4 = b->in->flags & PORT_TAKES_IPV4 && run->s->fib;
 	const bool takes6 = b->in->flags & PORT_TAKES_IPV6 && run->s->fib;
-	unsigned n4 = 0, n6 = 0;
-	uint64_t odd = 0;
 
 	for (unsigned i = 0; i < b->n; i++) {
-		const struct packet *p = b->packet[i];
-		bool mine = b->dst[i] == own && !(p->flags & PACKET_TAGGED);
-		bool is4 = mine & takes4 & (p->ethertype == ETHERTYPE_IPV4);
-		bool is6 = mine & takes6 & (p->ethertype == ETHERTYPE_IPV6);
+		uint16_t type = b->packet[i]->ethertype;
 
-		ip4->at[n4] = ip6->at[n6] = (uint8_t)i;
-		n4 += is4;
-		n6 += is6;
-		odd |= (uint64_t) !(is4 | is6) << i;
-	}
-	ip4->n = n4;
-	ip6->n = n6;
-	for (; unlikely(odd); odd &= odd - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(odd);
-		const struct packet *p = b->packet[i];
-		bool is_ip = b->dst[i] == own && !(p->flags & PACKET_TAGGED) &&
-			     (p->ethertype == ETHERTYPE_IPV4 || p->ethertype == ETHERTYPE_IPV6);
-
-		l3_except(run, i, is_ip ? EXCEPTION_not_taken : EXCEPTION_not_ip);
+		if (!is_mine(b, i, own) || (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6))
+			l3_except(run, i, EXCEPTION_not_ip);
+		else if (type == ETHERTYPE_IPV4 ? !takes4 : !takes6)
+			l3_except(run, i, EXCEPTION_not_taken);
+		else if (type == ETHERTYPE_IPV4)
+			ip4->at[ip4->n++] = (uint8_t)i;
+		else
+			ip6->at[ip6->n++] = (uint8_t)i;
 	}
 }
 
-// -- headers ------------------------------------------------------------------------------
-// Whether a packet whose IP header says ip_len needs a closer look. Bytes behind the IP packet, as
-// Ethernet pads, are common; they are cut off when it leaves.
-static fast_inline bool is_odd_length(const struct packet *p, uint32_t ip_len)
+// Parts the burst by family.
+static void part(struct l3_run *run, struct lane *ip4, struct lane *ip6)
 {
-	uint32_t there = p->total_len - ETHERNET_HEADER_SIZE;
+	static const uint8_t every[BURST_MAX] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+		15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35,
+		36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56,
+		57, 58, 59, 60, 61, 62, 63};
+	const struct burst *b = run->b;
+	const uint64_t own = mac_to_u64(b->in->mac) << 16;
+	const uint16_t type = b->packet[0]->ethertype, takes = b->in->flags;
+	struct lane *lane = type == ETHERTYPE_IPV4 ? ip4 : ip6;
+	uint64_t odd = 0; // not 0: not all are packets of the first one's family to forward
 
-	return (ip_len > there) | (p->gso_type != GSO_NONE) |
-	       ((ip_len != there) & (((p->n_frames ^ 1) | p->flags) != 0));
-}
-
-// Reads the headers and leaves in the lane what passes. Returns which of these need a check of
-// their source.
-static uint64_t read_headers4(struct l3_run *run, struct lane *lane)
-{
-	const bool checks_all = run->b->in->rp_filter != RP_FILTER_OFF;
-	const uint64_t secret = run->s->flow_secret;
-	uint64_t suspects = 0;
-	unsigned m = 0;
-
-	for (unsigned k = 0; k < lane->n; k++) {
-		unsigned i = lane->at[k];
-		const struct packet *p = run->b->packet[i];
-		const uint8_t *ip = p->data + ETHERNET_HEADER_SIZE;
-		struct l3_found f;
-		uint64_t w0, w1, sum;
-		uint32_t dst, src, ports;
-		bool odd = p->len < ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE + PORTS_SIZE;
-
-		if (likely(!odd)) {
-			memcpy(&w0, ip, sizeof(w0));
-			memcpy(&w1, ip + 8, sizeof(w1));
-			memcpy(&dst, ip + 16, sizeof(dst));
-			memcpy(&ports, ip + 20, sizeof(ports));
-			sum = (w0 & UINT32_MAX) + (w0 >> 32) + (w1 & UINT32_MAX) + (w1 >> 32) + dst;
-			src = (uint32_t)(w1 >> 32);
-			f.size = __builtin_bswap16((uint16_t)(w0 >> 16));
-			odd = ((uint8_t)w0 != 0x45) | (checksum_fold(sum) != UINT16_MAX) |
-			      (f.size < IPV4_HEADER_SIZE) | is_odd_length(p, f.size) |
-			      ((uint8_t)w1 <= 1) | is_martian4((uint8_t)src) |
-			      is_martian4((uint8_t)dst);
-			f.src = __builtin_bswap32(src);
-			f.dst = __builtin_bswap32(dst);
-			f.hash = flow_hash(src | (uint64_t)dst << 32,
-				flow_within((uint8_t)(w1 >> 8),
-					w0 >> 48 & __builtin_bswap16(IPV4_FRAGMENT), ports),
-				secret);
-		}
-		if (unlikely(odd)) {
-			int verdict = l3_check4(p, secret, &f);
-
-			if (verdict != L3_PASS) {
-				judge(run, i, verdict);
-				continue;
-			}
-		}
-		lane->at[m] = (uint8_t)i;
-		lane->src4[m] = f.src;
-		lane->dst4[m] = f.dst;
-		lane->size[m] = f.size;
-		lane->hash[m] = f.hash;
-		suspects |= (uint64_t)(checks_all | !snapshot_is_stranger(run->s, f.src)) << m;
-		m++;
+	ip4->n = ip6->n = 0;
+	for (unsigned i = 0; i < b->n; i++)
+		odd |= (uint64_t)!is_mine(b, i, own) | (b->packet[i]->ethertype ^ type);
+	if (!run->s->fib ||
+		!(type == ETHERTYPE_IPV4   ? takes & PORT_TAKES_IPV4
+			: type == ETHERTYPE_IPV6 ? takes & PORT_TAKES_IPV6
+						 : 0))
+		odd = 1;
+	if (unlikely(odd)) {
+		part_mixed(run, own, ip4, ip6);
+		return;
 	}
-	lane->n = m;
-	return suspects;
-}
-
-static void read_headers6(struct l3_run *run, struct lane *lane)
-{
-	const uint64_t secret = run->s->flow_secret;
-	unsigned m = 0;
-
-	for (unsigned k = 0; k < lane->n; k++) {
-		unsigned i = lane->at[k];
-		const struct packet *p = run->b->packet[i];
-		const uint8_t *ip = p->data + ETHERNET_HEADER_SIZE;
-		struct l3_found f;
-		uint64_t w0;
-		uint32_t ports;
-		bool odd = p->len < ETHERNET_HEADER_SIZE + IPV6_HEADER_SIZE + PORTS_SIZE;
-
-		if (likely(!odd)) {
-			uint8_t next, limit;
-
-			memcpy(&w0, ip, sizeof(w0));
-			memcpy(&ports, ip + IPV6_HEADER_SIZE, sizeof(ports));
-			next = (uint8_t)(w0 >> 48);
-			limit = (uint8_t)(w0 >> 56);
-			f.size = IPV6_HEADER_SIZE + __builtin_bswap16((uint16_t)(w0 >> 32));
-			odd = ((w0 & 0xf0) != 0x60) | !next | (limit <= 1) |
-			      is_odd_length(p, f.size) | is_martian6(load_be16(ip + 8)) |
-			      is_martian6(load_be16(ip + 24));
-			f.hash = flow_hash(flow_fold6(ip + 8),
-				flow_within(next, next == PROTOCOL_FRAGMENT, ports), secret);
-		}
-		if (unlikely(odd)) {
-			int verdict = l3_check6(p, secret, &f);
-
-			if (verdict != L3_PASS) {
-				judge(run, i, verdict);
-				continue;
-			}
-		}
-		lane->at[m] = (uint8_t)i;
-		memcpy(lane->dst6[m], ip + 24, 16);
-		lane->size[m] = f.size;
-		lane->hash[m] = f.hash;
-		m++;
-	}
-	lane->n = m;
+	lane->n = b->n;
+	memcpy(lane->at, every, sizeof(every));
 }
 
 // -- rewrite ------------------------------------------------------------------------------
-// One hop less. The header's sum follows by RFC 1624: the 16-bit word that holds the TTL lost
-// 0x0100, so the sum gains it; the result is what a sum over all of the header gives, never 0xffff.
-static fast_inline void decrement_ttl(uint8_t *ip)
-{
-	uint16_t sum;
-	uint32_t wide;
-
-	memcpy(&sum, ip + 10, sizeof(sum));
-	wide = (uint32_t)sum + __builtin_bswap16(0x0100);
-	sum = (uint16_t)(wide + (wide >= UINT16_MAX));
-	memcpy(ip + 10, &sum, sizeof(sum));
-	ip[8]--;
-}
-
 // Cuts off what follows the first n bytes of a chain: n is not more than there is.
 static void trim(struct packet_cache *cache, struct packet *p, uint32_t n)
 {
@@ -213,7 +101,7 @@ static void shift_offsets(struct packet *p, struct rewrite r)
 }
 
 static fast_inline void send_on(struct worker *w, struct packet *p, struct rewrite r, uint32_t size,
-	uint16_t ethertype)
+	uint32_t hop, uint16_t ethertype)
 {
 	uint8_t *ip = p->data + ETHERNET_HEADER_SIZE;
 	unsigned length = rewrite_length(r);
@@ -227,16 +115,14 @@ static fast_inline void send_on(struct worker *w, struct packet *p, struct rewri
 		p->len = (uint16_t)(length + size);
 		p->total_len = length + size;
 	}
-	if (ethertype == ETHERTYPE_IPV4)
-		decrement_ttl(ip);
-	else
-		ip[7]--;
+	memcpy(ip + (ethertype == ETHERTYPE_IPV4 ? 8 : 4), &hop, sizeof(hop));
 	p->data = rewrite_apply(r, ip, ethertype);
 	p->vlan = rewrite_vlan(r);
 	if (unlikely(length != ETHERNET_HEADER_SIZE))
 		shift_offsets(p, r);
 }
 
+// -- next hops ----------------------------------------------------------------------------
 // Why a packet is not forwarded by the next hop that was found.
 static int refusal(const struct burst *b, nexthop_hit_t hit, struct rewrite r)
 {
@@ -273,13 +159,12 @@ static fast_inline void forward(
 		struct rewrite r = adjacency_read(&lines[nexthop_hit_adjacency(lane->hit[k])]);
 
 		if (unlikely(!rewrite_can_forward(r) | (rewrite_port(r) == b->in_port) |
-			     (lane->size[k] > rewrite_mtu(r)) | (run->excepted >> i & 1))) {
-			if (!(run->excepted >> i & 1))
-				judge(run, i, refusal(b, lane->hit[k], r));
+			     (lane->size[k] > rewrite_mtu(r)))) {
+			l3_judge(run, i, refusal(b, lane->hit[k], r));
 			continue;
 		}
 		b->egress[i] = rewrite_port(r);
-		send_on(w, b->packet[i], r, lane->size[k], ethertype);
+		send_on(w, b->packet[i], r, lane->size[k], lane->hop[k], ethertype);
 	}
 }
 
@@ -323,18 +208,13 @@ void l3(struct worker *w, const struct snapshot *s, struct burst *b)
 
 	part(&run, &ip4, &ip6);
 	if (ip4.n) {
-		uint64_t suspects = read_headers4(&run, &ip4);
-
-		if (suspects)
-			l3_check_sources(&run, &ip4, suspects);
-	}
-	if (ip4.n) {
+		l3_read4(&run, &ip4);
+		l3_check_sources(&run, &ip4);
 		fib_lookup4_bulk(s->fib, ip4.dst4, ip4.next, ip4.n);
 		forward(w, &run, &ip4, ETHERTYPE_IPV4);
 	}
-	if (ip6.n)
-		read_headers6(&run, &ip6);
 	if (ip6.n) {
+		l3_read6(&run, &ip6);
 		fib_lookup6_bulk(s->fib, ip6.dst6, ip6.next, ip6.n);
 		forward(w, &run, &ip6, ETHERTYPE_IPV6);
 	}

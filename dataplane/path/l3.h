@@ -7,12 +7,15 @@
 #include "dataplane/table/neigh.h"
 #include "dataplane/table/nexthop.h"
 
-// The packets of one address family in a burst, and what is known of each.
+// The packets of one address family in a burst, and what is known of each. In columns, so that
+// vector instructions do the same to all.
 struct lane {
 	unsigned n;
 	uint8_t at[BURST_MAX];    // place in the burst
 	uint32_t hash[BURST_MAX]; // of the flow
 	uint32_t size[BURST_MAX]; // of the IP packet; of the longest segment of a GSO packet
+	uint32_t hop[BURST_MAX];  // the word of the header that changes at a hop, as it will leave:
+				  // IPv4 bytes 8 to 11, IPv6 bytes 4 to 7
 	fib_nexthop_t next[BURST_MAX];
 	nexthop_hit_t hit[BURST_MAX];
 	union {
@@ -36,31 +39,59 @@ static fast_inline void l3_except(struct l3_run *run, unsigned i, enum exception
 	run->b->reason[i] = (uint8_t)reason;
 }
 
-// l3_check.c: of the packets that are not plain. RFC 1812 5.2.2, RFC 8200 3, and what Linux
-// forwards. A verdict is L3_PASS, an exception reason, or L3_DROP with a drop reason.
+// A verdict: L3_PASS, an exception reason, or L3_DROP with a drop reason.
 enum { L3_PASS = -1, L3_DROP = 0x100 };
 
+static inline void l3_judge(struct l3_run *run, unsigned i, int verdict)
+{
+	if (verdict & L3_DROP)
+		burst_refuse(run->b, i, (enum drop_reason)(verdict & ~L3_DROP));
+	else
+		l3_except(run, i, (enum exception_reason)verdict);
+}
+
+// l3_headers.c: reads the headers of a lane's packets and leaves those in it that pass.
+void l3_read4(struct l3_run *, struct lane *);
+void l3_read6(struct l3_run *, struct lane *);
+
+// l3_check.c: of a packet that is not plain: RFC 1812 5.2.2, RFC 8200 3, and what Linux forwards.
 struct l3_found {
-	uint32_t src, dst; // IPv4
-	uint32_t hash, size;
+	uint32_t src, dst; // IPv4, as numbers
+	uint32_t hash, size, hop;
 };
 
 // p->l3_offset and ethertype are set; no tag. Pure.
-int l3_check4(const struct packet *, uint64_t flow_secret, struct l3_found *);
-int l3_check6(const struct packet *, uint64_t flow_secret, struct l3_found *);
+int l3_check4(const struct packet *, uint32_t flow_secret, struct l3_found *);
+int l3_check6(const struct packet *, uint32_t flow_secret, struct l3_found *);
 
 // Addresses that no router forwards from one link to another, and those for which only the kernel
 // knows: 0/8, 127/8, multicast and above; ::/16 (unspecified, loopback, mapped), link-local,
-// multicast.
-static fast_inline bool is_martian4(uint8_t first)
+// multicast. By the first byte or two.
+static fast_inline bool is_martian4(uint32_t first)
 {
-	return (uint8_t)(first - 1) >= 223 || first == 127;
+	return (first - 1 >= 223) | (first == 127);
 }
 
-static fast_inline bool is_martian6(uint16_t first)
+static fast_inline bool is_martian6(uint32_t first)
 {
-	return !first || first >= 0xff00 || (first & 0xffc0) == 0xfe80;
+	return !first | (first >= 0xff00) | ((first & 0xffc0) == 0xfe80);
 }
 
-// l3_source.c: checks the sources of packets `suspects` of the lane, by bit (IPv4).
-void l3_check_sources(struct l3_run *, const struct lane *, uint64_t suspects);
+// One hop less, of the words that lane.hop says. The checksum of IPv4 follows by RFC 1624: the
+// 16 bits that hold the TTL lose 0x0100, so the sum gains it (as stored: 1); the result is what a
+// sum over all of the header gives, never 0xffff.
+static fast_inline uint32_t next_hop4(uint32_t word)
+{
+	uint32_t sum = (word >> 16) + 1;
+
+	sum += sum >= UINT16_MAX;
+	return (((word & UINT16_MAX) - 1) & UINT16_MAX) | sum << 16;
+}
+
+static fast_inline uint32_t next_hop6(uint32_t word)
+{
+	return word - (1u << 24);
+}
+
+// l3_source.c: checks the sources of an IPv4 lane and leaves those in it that pass.
+void l3_check_sources(struct l3_run *, struct lane *);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The checks of an IP header one by one, for what the sweep in l3.c does not take at first sight.
+// The checks of an IP header one by one, for what l3_headers.c does not take at first sight.
 // In the order of Linux's ip_rcv() and ip6_rcv(), because a packet is dropped here only when the
 // kernel would drop it without an answer; what it might answer is its own to judge.
 #include "dataplane/path/l3.h"
@@ -49,11 +49,10 @@ static uint32_t ports_at(const struct packet *p, uint32_t at)
 	return ports;
 }
 
-int l3_check4(const struct packet *p, uint64_t secret, struct l3_found *f)
+int l3_check4(const struct packet *p, uint32_t secret, struct l3_found *f)
 {
 	const uint8_t *ip = p->data + p->l3_offset;
-	uint32_t size, total;
-	uint32_t src, dst;
+	uint32_t size, total, src, dst, word;
 	int verdict;
 
 	if (p->len < p->l3_offset + IPV4_HEADER_SIZE)
@@ -82,17 +81,17 @@ int l3_check4(const struct packet *p, uint64_t secret, struct l3_found *f)
 	f->src = __builtin_bswap32(src);
 	f->dst = __builtin_bswap32(dst);
 	f->size = size_for_mtu(p, total);
-	f->hash = flow_hash(src | (uint64_t)dst << 32,
-		flow_within(ip[9], load_be16(ip + 6) & IPV4_FRAGMENT,
-			ports_at(p, p->l3_offset + IPV4_HEADER_SIZE)),
-		secret);
+	memcpy(&word, ip + 8, sizeof(word));
+	f->hop = next_hop4(word);
+	f->hash = flow_hash4(secret, src, dst, ip[9],
+		ports_at(p, p->l3_offset + IPV4_HEADER_SIZE), load_be16(ip + 6) & IPV4_FRAGMENT);
 	return L3_PASS;
 }
 
-int l3_check6(const struct packet *p, uint64_t secret, struct l3_found *f)
+int l3_check6(const struct packet *p, uint32_t secret, struct l3_found *f)
 {
 	const uint8_t *ip = p->data + p->l3_offset;
-	uint32_t total;
+	uint32_t total, word, addresses[8];
 	int verdict;
 
 	if (p->len < p->l3_offset + IPV6_HEADER_SIZE)
@@ -110,9 +109,10 @@ int l3_check6(const struct packet *p, uint64_t secret, struct l3_found *f)
 	if (ip[7] <= 1)
 		return EXCEPTION_ttl;
 	f->size = size_for_mtu(p, total);
-	f->hash = flow_hash(flow_fold6(ip + 8),
-		flow_within(ip[6], ip[6] == PROTOCOL_FRAGMENT,
-			ports_at(p, p->l3_offset + IPV6_HEADER_SIZE)),
-		secret);
+	memcpy(&word, ip + 4, sizeof(word));
+	memcpy(addresses, ip + 8, sizeof(addresses));
+	f->hop = next_hop6(word);
+	f->hash = flow_hash6(
+		secret, addresses, ip[6], ports_at(p, p->l3_offset + IPV6_HEADER_SIZE));
 	return L3_PASS;
 }

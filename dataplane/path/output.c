@@ -313,33 +313,62 @@ static unsigned routed_unusual(
 	return enqueue(w, s, p, egress);
 }
 
-void output_routed(struct worker *w, const struct snapshot *s, struct burst *b)
+// The longest packet that needs nothing more done to leave by the port; 0: none may.
+static fast_inline uint32_t longest_routed(const struct snapshot *s, port_id_t egress)
 {
-	port_id_t last = PORT_NONE;
-	uint32_t longest = 0; // to port `last`, of a packet with nothing left to do; 0 = none may
+	if (unlikely(egress >= s->n_ports || !(s->port[egress].flags & PORT_ROUTED_EGRESS)))
+		return 0;
+	return s->port[egress].max_bytes + VLAN_TAG_SIZE;
+}
+
+// All packets leave by one port: a run of plain ones at a time.
+static unsigned routed_one_way(struct worker *w, const struct snapshot *s, struct burst *b)
+{
+	const port_id_t egress = b->egress[0];
+	const uint32_t longest = longest_routed(s, egress);
 	unsigned queued = 0;
 
-	for (unsigned i = 0, end; i < b->n; i = end) {
+	for (unsigned i = 0; i < b->n;) {
+		unsigned end = i;
+
+		while (end < b->n && likely(is_plain_routed(b->packet[end], longest)))
+			end++;
+		if (end > i)
+			push_run(w, s, &b->packet[i], end - i, egress);
+		queued += end - i;
+		if (end < b->n)
+			queued += routed_unusual(w, s, b->packet[end++], egress);
+		i = end;
+	}
+	return queued;
+}
+
+// By several: there are no runs to speak of, and looking for them is a guess that fails.
+static unsigned routed_many_ways(struct worker *w, const struct snapshot *s, struct burst *b)
+{
+	unsigned queued = 0;
+
+	for (unsigned i = 0; i < b->n; i++) {
 		port_id_t egress = b->egress[i];
 
-		end = i + 1;
-		if (egress != last) {
-			bool may = egress < s->n_ports &&
-				   s->port[egress].flags & PORT_ROUTED_EGRESS;
-
-			longest = may ? s->port[egress].max_bytes + VLAN_TAG_SIZE : 0;
-			last = egress;
-		}
-		if (unlikely(!is_plain_routed(b->packet[i], longest))) {
+		if (likely(is_plain_routed(b->packet[i], longest_routed(s, egress)))) {
+			push(w, s, b->packet[i], egress);
+			queued++;
+		} else {
 			queued += routed_unusual(w, s, b->packet[i], egress);
-			continue;
 		}
-		while (end < b->n && b->egress[end] == egress &&
-			is_plain_routed(b->packet[end], longest))
-			end++;
-		push_run(w, s, &b->packet[i], end - i, egress);
-		queued += end - i;
 	}
-	if (b->n)
-		counter_add(&b->counters->forwarded, queued);
+	return queued;
+}
+
+void output_routed(struct worker *w, const struct snapshot *s, struct burst *b)
+{
+	unsigned differ = 0, queued;
+
+	if (!b->n)
+		return;
+	for (unsigned i = 1; i < b->n; i++)
+		differ |= b->egress[i] ^ b->egress[0];
+	queued = differ ? routed_many_ways(w, s, b) : routed_one_way(w, s, b);
+	counter_add(&b->counters->forwarded, queued);
 }

@@ -62,9 +62,10 @@ static fast_inline struct rewrite adjacency_read(const struct adjacency *a)
 		newer = r.word[3] > other;
 		if (!newer)
 			r.word[3] = other;
-		for (unsigned i = 0; i < 3; i++)
-			r.word[i] =
-				atomic_load_explicit(&a->version[newer][i], memory_order_acquire);
+		// Three loads and no loop, which the compiler would send through memory.
+		r.word[0] = atomic_load_explicit(&a->version[newer][0], memory_order_acquire);
+		r.word[1] = atomic_load_explicit(&a->version[newer][1], memory_order_acquire);
+		r.word[2] = atomic_load_explicit(&a->version[newer][2], memory_order_acquire);
 	} while (unlikely(
 		atomic_load_explicit(&a->version[newer][3], memory_order_relaxed) != r.word[3] ||
 		(!r.word[3] && !adjacency_is_blank(a))));

@@ -119,7 +119,7 @@ static void publish(struct lab *lab, const struct routes *t)
 	s->fib = t->fib;
 	s->neigh = t->neigh;
 	s->nexthops = t->nexthops;
-	s->flow_secret = 0xdeadbeefcafe;
+	s->flow_secret = 0xdeadbeef;
 	if (t->scene->knows_own)
 		snapshot_set_own(s, addrs, ARRAY_SIZE(addrs));
 	for (port_id_t i = 0; i < LAB_PORTS; i++) {

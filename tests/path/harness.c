@@ -69,7 +69,7 @@ void net_publish(struct net *net)
 	s->nexthops = net->nexthops;
 	s->neigh = net->neigh;
 	s->exception = &net->exception;
-	s->flow_secret = 0x123456789abcdef;
+	s->flow_secret = 0x12345678;
 	if (net->own)
 		snapshot_set_own(s, net->own, net->n_own);
 	memcpy(s->vlans->flags, net->vlan_flags, sizeof(s->vlans->flags));
