@@ -67,12 +67,9 @@ void snapshot_index(struct snapshot *s, port_id_t id)
 
 void snapshot_set_own(struct snapshot *s, const uint32_t *addrs, size_t n)
 {
-	memset(s->strangers, 0xff, sizeof(s->strangers));
-	for (size_t i = 0; i < n; i++) {
-		unsigned bit = snapshot_source_bit(addrs[i]);
-
-		s->strangers[bit / 64] &= ~(1ull << bit % 64);
-	}
+	memset(s->strangers, 1, sizeof(s->strangers));
+	for (size_t i = 0; i < n; i++)
+		s->strangers[snapshot_source_slot(addrs[i])] = 0;
 }
 
 void snapshot_attach(struct snapshot *s, struct port *port)

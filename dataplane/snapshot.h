@@ -10,8 +10,8 @@
 #include "dataplane/table/vlan.h"
 
 #define WORKERS_MAX        16
-#define SOURCE_FILTER_LOG2 12
-#define SOURCE_FILTER_BITS (1u << SOURCE_FILTER_LOG2)
+#define SOURCE_FILTER_LOG2 10
+#define SOURCE_FILTER_SIZE (1u << SOURCE_FILTER_LOG2)
 
 struct exception;
 struct fib;
@@ -78,22 +78,20 @@ struct snapshot {
 	const struct neigh *neigh;
 	struct exception *exception;
 	uint32_t flow_secret; // of the hash that chooses among equal ways
-	uint64_t strangers[SOURCE_FILTER_BITS / 64];
+	uint8_t strangers[SOURCE_FILTER_SIZE];
 	struct snapshot_worker worker[WORKERS_MAX];
 };
 
 // IPv4 sources that are surely none of the router's own addresses need no lookup where rp_filter
-// is off: those whose bit of strangers[] is set. All zero (the default) is always right, but slow.
-static fast_inline unsigned snapshot_source_bit(uint32_t addr)
+// is off: those for which this says 1. All zero (the default) is always right, but slow.
+static fast_inline unsigned snapshot_source_slot(uint32_t addr)
 {
 	return addr * 0x9e3779b1u >> (32 - SOURCE_FILTER_LOG2);
 }
 
-static fast_inline bool snapshot_is_stranger(const struct snapshot *s, uint32_t addr)
+static fast_inline uint8_t snapshot_is_stranger(const struct snapshot *s, uint32_t addr)
 {
-	unsigned bit = snapshot_source_bit(addr);
-
-	return s->strangers[bit / 64] >> bit % 64 & 1;
+	return s->strangers[snapshot_source_slot(addr)];
 }
 
 // Control: these are all of the router's own IPv4 addresses, as numbers.

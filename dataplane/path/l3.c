@@ -13,60 +13,64 @@
 #include "dataplane/path/ethernet.h"
 
 // -- families -----------------------------------------------------------------------------
-// Whether a packet is for us to route, untagged and for the port's own MAC; of any family.
-static fast_inline bool is_mine(const struct burst *b, unsigned i, uint64_t own)
-{
-	return (b->dst[i] == own) & !(b->packet[i]->flags & PACKET_TAGGED);
-}
-
 // What is not plainly ours to forward is the kernel's.
-static void part_mixed(struct l3_run *run, uint64_t own, struct lane *ip4, struct lane *ip6)
+static void part(struct l3_run *run, struct lane *ip4, struct lane *ip6, bool takes4, bool takes6)
 {
 	const struct burst *b = run->b;
-	const bool takes4 = b->in->flags & PORT_TAKES_IPV4 && run->s->fib;
-	const bool takes6 = b->in->flags & PORT_TAKES_IPV6 && run->s->fib;
+	const uint64_t own = mac_to_u64(b->in->mac) << 16;
 
+	ip4->n = ip6->n = 0;
 	for (unsigned i = 0; i < b->n; i++) {
-		uint16_t type = b->packet[i]->ethertype;
+		const struct packet *p = b->packet[i];
+		bool is4 = p->ethertype == ETHERTYPE_IPV4, is6 = p->ethertype == ETHERTYPE_IPV6;
 
-		if (!is_mine(b, i, own) || (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6))
+		if (b->dst[i] != own || p->flags & PACKET_TAGGED || !(is4 | is6))
 			l3_except(run, i, EXCEPTION_not_ip);
-		else if (type == ETHERTYPE_IPV4 ? !takes4 : !takes6)
+		else if (is4 ? !takes4 : !takes6)
 			l3_except(run, i, EXCEPTION_not_taken);
-		else if (type == ETHERTYPE_IPV4)
+		else if (is4)
 			ip4->at[ip4->n++] = (uint8_t)i;
 		else
 			ip6->at[ip6->n++] = (uint8_t)i;
 	}
 }
 
-// Parts the burst by family.
-static void part(struct l3_run *run, struct lane *ip4, struct lane *ip6)
+// All of the burst.
+static fast_inline void take_all(struct lane *lane, unsigned n)
 {
 	static const uint8_t every[BURST_MAX] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
 		15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35,
 		36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56,
 		57, 58, 59, 60, 61, 62, 63};
+
+	lane->n = n;
+	memcpy(lane->at, every, sizeof(every));
+}
+
+// Parts the burst by family and reads the headers. Most bursts are of one family: that of the
+// first packet is tried for all.
+static void part_and_read(struct l3_run *run, struct lane *ip4, struct lane *ip6)
+{
 	const struct burst *b = run->b;
-	const uint64_t own = mac_to_u64(b->in->mac) << 16;
-	const uint16_t type = b->packet[0]->ethertype, takes = b->in->flags;
-	struct lane *lane = type == ETHERTYPE_IPV4 ? ip4 : ip6;
-	uint64_t odd = 0; // not 0: not all are packets of the first one's family to forward
+	const uint16_t type = b->packet[0]->ethertype;
+	const bool takes4 = b->in->flags & PORT_TAKES_IPV4 && run->s->fib;
+	const bool takes6 = b->in->flags & PORT_TAKES_IPV6 && run->s->fib;
 
 	ip4->n = ip6->n = 0;
-	for (unsigned i = 0; i < b->n; i++)
-		odd |= (uint64_t)!is_mine(b, i, own) | (b->packet[i]->ethertype ^ type);
-	if (!run->s->fib ||
-		!(type == ETHERTYPE_IPV4   ? takes & PORT_TAKES_IPV4
-			: type == ETHERTYPE_IPV6 ? takes & PORT_TAKES_IPV6
-						 : 0))
-		odd = 1;
-	if (unlikely(odd)) {
-		part_mixed(run, own, ip4, ip6);
-		return;
+	if (likely(type == ETHERTYPE_IPV4 && takes4)) {
+		take_all(ip4, b->n);
+		if (likely(l3_read4(run, ip4)))
+			return;
+	} else if (type == ETHERTYPE_IPV6 && takes6) {
+		take_all(ip6, b->n);
+		if (likely(l3_read6(run, ip6)))
+			return;
 	}
-	lane->n = b->n;
-	memcpy(lane->at, every, sizeof(every));
+	part(run, ip4, ip6, takes4, takes6);
+	if (ip4->n)
+		l3_read4(run, ip4);
+	if (ip6->n)
+		l3_read6(run, ip6);
 }
 
 // -- rewrite ------------------------------------------------------------------------------
@@ -101,12 +105,12 @@ static void shift_offsets(struct packet *p, struct rewrite r)
 }
 
 static fast_inline void send_on(struct worker *w, struct packet *p, struct rewrite r, uint32_t size,
-	uint32_t hop, uint16_t ethertype)
+	uint32_t hop, uint16_t ethertype, bool is_plain)
 {
 	uint8_t *ip = p->data + ETHERNET_HEADER_SIZE;
 	unsigned length = rewrite_length(r);
 
-	if (unlikely(p->n_frames != 1 || p->gso_type != GSO_NONE)) {
+	if (!is_plain && (p->n_frames != 1 || p->gso_type != GSO_NONE)) {
 		if (p->gso_type == GSO_NONE)
 			trim(&w->cache, p, ETHERNET_HEADER_SIZE + size);
 		p->len += (uint16_t)(length - ETHERNET_HEADER_SIZE);
@@ -144,28 +148,40 @@ static int refusal(const struct burst *b, nexthop_hit_t hit, struct rewrite r)
 	}
 }
 
-static fast_inline void forward(
-	struct worker *w, struct l3_run *run, struct lane *lane, uint16_t ethertype)
+static fast_inline void send_all(struct worker *w, struct l3_run *run, const struct lane *lane,
+	uint16_t ethertype, bool is_plain)
 {
 	const struct adjacency *lines = neigh_lines(run->s->neigh);
 	struct burst *b = run->b;
+	const unsigned n = lane->n;
 
-	nexthop_resolve_bulk(run->s->nexthops, lane->next, lane->hash, lane->hit, lane->n);
-	for (unsigned k = 0; k < lane->n; k++)
-		__builtin_prefetch(&lines[nexthop_hit_adjacency(lane->hit[k])]);
-	for (unsigned k = 0; k < lane->n; k++) {
+	for (unsigned k = 0; k < n; k++) {
 		unsigned i = lane->at[k];
-		// What is no adjacency has line 0, which never forwards.
+		// What is no adjacency has line 0, whose MTU is 0 like that of all that is not
+		// resolved.
 		struct rewrite r = adjacency_read(&lines[nexthop_hit_adjacency(lane->hit[k])]);
 
-		if (unlikely(!rewrite_can_forward(r) | (rewrite_port(r) == b->in_port) |
-			     (lane->size[k] > rewrite_mtu(r)))) {
+		if (unlikely((rewrite_port(r) == b->in_port) | (lane->size[k] > rewrite_mtu(r)))) {
 			l3_judge(run, i, refusal(b, lane->hit[k], r));
 			continue;
 		}
 		b->egress[i] = rewrite_port(r);
-		send_on(w, b->packet[i], r, lane->size[k], lane->hop[k], ethertype);
+		send_on(w, b->packet[i], r, lane->size[k], lane->hop[k], ethertype, is_plain);
 	}
+}
+
+static fast_inline void forward(
+	struct worker *w, struct l3_run *run, struct lane *lane, uint16_t ethertype)
+{
+	const struct adjacency *lines = neigh_lines(run->s->neigh);
+
+	nexthop_resolve_bulk(run->s->nexthops, lane->next, lane->hash, lane->hit, lane->n);
+	for (unsigned k = 0; k < lane->n; k++)
+		__builtin_prefetch(&lines[nexthop_hit_adjacency(lane->hit[k])]);
+	if (likely(lane->is_plain))
+		send_all(w, run, lane, ethertype, true);
+	else
+		send_all(w, run, lane, ethertype, false);
 }
 
 // -- the kernel's -------------------------------------------------------------------------
@@ -206,15 +222,13 @@ void l3(struct worker *w, const struct snapshot *s, struct burst *b)
 	struct l3_run run = {.s = s, .b = b};
 	struct lane ip4, ip6;
 
-	part(&run, &ip4, &ip6);
+	part_and_read(&run, &ip4, &ip6);
 	if (ip4.n) {
-		l3_read4(&run, &ip4);
 		l3_check_sources(&run, &ip4);
 		fib_lookup4_bulk(s->fib, ip4.dst4, ip4.next, ip4.n);
 		forward(w, &run, &ip4, ETHERTYPE_IPV4);
 	}
 	if (ip6.n) {
-		l3_read6(&run, &ip6);
 		fib_lookup6_bulk(s->fib, ip6.dst6, ip6.next, ip6.n);
 		forward(w, &run, &ip6, ETHERTYPE_IPV6);
 	}

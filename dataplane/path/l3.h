@@ -11,6 +11,7 @@
 // vector instructions do the same to all.
 struct lane {
 	unsigned n;
+	bool is_plain; // every packet is one frame without offload requests
 	uint8_t at[BURST_MAX];    // place in the burst
 	uint32_t hash[BURST_MAX]; // of the flow
 	uint32_t size[BURST_MAX]; // of the IP packet; of the longest segment of a GSO packet
@@ -50,9 +51,10 @@ static inline void l3_judge(struct l3_run *run, unsigned i, int verdict)
 		l3_except(run, i, (enum exception_reason)verdict);
 }
 
-// l3_headers.c: reads the headers of a lane's packets and leaves those in it that pass.
-void l3_read4(struct l3_run *, struct lane *);
-void l3_read6(struct l3_run *, struct lane *);
+// l3_headers.c: reads the headers of a lane's packets and leaves those in it that pass. False, and
+// nothing has changed, when some packet does not belong in the lane.
+bool l3_read4(struct l3_run *, struct lane *);
+bool l3_read6(struct l3_run *, struct lane *);
 
 // l3_check.c: of a packet that is not plain: RFC 1812 5.2.2, RFC 8200 3, and what Linux forwards.
 struct l3_found {

@@ -11,7 +11,6 @@
 #define WORDS4     6  // of an IPv4 header and the ports
 #define WORDS6     11 // of IPv6
 
-// A packet's columns.
 struct columns {
 	uint32_t word[WORDS6][BURST_MAX]; // of the header, as they lie there
 	uint32_t there[BURST_MAX];        // bytes from the IP header on
@@ -20,24 +19,38 @@ struct columns {
 };
 
 // Columns for rows beyond n are computed too, to whole vectors, and nobody looks at them.
-#define VECTOR     16
-#define ROWS(lane) ALIGN_UP((lane)->n, VECTOR)
+#define VECTOR 8
 
-static fast_inline void fill(
-	const struct burst *b, const struct lane *lane, struct columns *c, unsigned n_words)
+// So few packets are read one by one: vectors of what was stored a moment ago have to wait.
+#define FEW 8
+
+// Returns 0 when all packets of the lane are untagged, of that ethertype and for the port's MAC.
+static fast_inline uint64_t fill(
+	const struct burst *b, struct lane *lane, struct columns *c, uint16_t type, unsigned n_words)
 {
-	for (unsigned k = 0; k < lane->n; k++) {
-		const struct packet *p = b->packet[lane->at[k]];
-		const uint8_t *ip = p->data + ETHERNET_HEADER_SIZE;
+	const uint64_t own = mac_to_u64(b->in->mac) << 16;
+	const unsigned n = lane->n;
+	uint64_t others = 0;
+	uint32_t unusual = 0;
 
+	for (unsigned k = 0; k < n; k++) {
+		unsigned i = lane->at[k];
+		const struct packet *p = b->packet[i];
+		const uint8_t *ip = p->data + ETHERNET_HEADER_SIZE;
+		uint32_t u = ((uint32_t)p->gso_type << 16) | (p->n_frames ^ 1u) | p->flags;
+
+		others |= (b->dst[i] ^ own) | (p->ethertype ^ type) | (p->flags & PACKET_TAGGED);
+		unusual |= u;
 		c->there[k] = p->total_len - ETHERNET_HEADER_SIZE;
-		c->unusual[k] = ((uint32_t)p->gso_type << 16) | (p->n_frames ^ 1u) | p->flags;
+		c->unusual[k] = u;
 		c->odd[k] = p->len < ETHERNET_HEADER_SIZE + 4 * n_words;
-		if (unlikely(c->odd[k]))
+		if (unlikely(c->odd[k] | (n <= FEW)))
 			continue;
-		for (unsigned i = 0; i < n_words; i++)
-			memcpy(&c->word[i][k], ip + 4 * i, 4);
+		for (unsigned w = 0; w < n_words; w++)
+			memcpy(&c->word[w][k], ip + 4 * w, 4);
 	}
+	lane->is_plain = !unusual;
+	return others;
 }
 
 // Whether the packet's length by its IP header needs a closer look. Bytes behind the IP packet, as
@@ -53,11 +66,13 @@ static fast_inline uint32_t halves(uint32_t word)
 }
 
 // Returns whether some packet is odd.
-static fast_inline uint32_t sweep4(struct columns *c, struct lane *lane, uint32_t secret)
+static fast_inline uint32_t sweep4(
+	struct columns *restrict c, struct lane *restrict lane, uint32_t secret)
 {
+	const uint32_t n = lane->n, n_rows = ALIGN_UP(n, VECTOR);
 	uint32_t some = 0;
 
-	for (unsigned k = 0; k < ROWS(lane); k++) {
+	for (uint32_t k = 0; k < n_rows; k++) {
 		uint32_t w0 = c->word[0][k], w1 = c->word[1][k], w2 = c->word[2][k];
 		uint32_t src = c->word[3][k], dst = c->word[4][k];
 		uint32_t size = (w0 >> 8 & 0xff00) | w0 >> 24;
@@ -69,7 +84,7 @@ static fast_inline uint32_t sweep4(struct columns *c, struct lane *lane, uint32_
 		       ((w2 & 0xff) <= 1) | is_martian4(src & 0xff) | is_martian4(dst & 0xff) |
 		       is_odd_length(size, c->there[k], c->unusual[k]);
 		c->odd[k] = odd;
-		some |= k < lane->n ? odd : 0;
+		some |= k < n ? odd : 0;
 		lane->size[k] = size;
 		lane->src4[k] = __builtin_bswap32(src);
 		lane->dst4[k] = __builtin_bswap32(dst);
@@ -85,11 +100,13 @@ static fast_inline uint32_t first_half(uint32_t word) // in host order
 	return (word << 8 & 0xff00) | (word >> 8 & 0xff);
 }
 
-static fast_inline uint32_t sweep6(struct columns *c, struct lane *lane, uint32_t secret)
+static fast_inline uint32_t sweep6(
+	struct columns *restrict c, struct lane *restrict lane, uint32_t secret)
 {
+	const uint32_t n = lane->n, n_rows = ALIGN_UP(n, VECTOR);
 	uint32_t some = 0;
 
-	for (unsigned k = 0; k < ROWS(lane); k++) {
+	for (uint32_t k = 0; k < n_rows; k++) {
 		uint32_t w1 = c->word[1][k], next = w1 >> 16 & 0xff;
 		uint32_t size = IPV6_HEADER_SIZE + first_half(w1);
 		uint32_t odd = c->odd[k], h = secret;
@@ -99,7 +116,7 @@ static fast_inline uint32_t sweep6(struct columns *c, struct lane *lane, uint32_
 		       is_martian6(first_half(c->word[6][k])) |
 		       is_odd_length(size, c->there[k], c->unusual[k]);
 		c->odd[k] = odd;
-		some |= k < lane->n ? odd : 0;
+		some |= k < n ? odd : 0;
 		lane->size[k] = size;
 		lane->hop[k] = next_hop6(w1);
 		for (unsigned i = 2; i < 10; i++)
@@ -135,6 +152,7 @@ static uint32_t sweep(struct columns *c, struct lane *lane, uint32_t secret, boo
 // Asks l3_check.c about the odd ones and closes the gaps.
 static void see_to_odd(struct l3_run *run, const struct columns *c, struct lane *lane, bool ip6)
 {
+	const bool is_few = lane->n <= FEW;
 	unsigned m = 0;
 
 	for (unsigned k = 0; k < lane->n; k++) {
@@ -142,7 +160,7 @@ static void see_to_odd(struct l3_run *run, const struct columns *c, struct lane 
 		struct l3_found f = {lane->src4[k], lane->dst4[k], lane->hash[k], lane->size[k],
 			lane->hop[k]};
 
-		if (c->odd[k]) {
+		if (c->odd[k] | is_few) {
 			const struct packet *p = run->b->packet[i];
 			int verdict = ip6 ? l3_check6(p, run->s->flow_secret, &f)
 					  : l3_check4(p, run->s->flow_secret, &f);
@@ -165,23 +183,27 @@ static void see_to_odd(struct l3_run *run, const struct columns *c, struct lane 
 	lane->n = m;
 }
 
-void l3_read4(struct l3_run *run, struct lane *lane)
+bool l3_read4(struct l3_run *run, struct lane *lane)
 {
 	struct columns c;
 
-	fill(run->b, lane, &c, WORDS4);
-	if (unlikely(sweep(&c, lane, run->s->flow_secret, false)))
+	if (unlikely(fill(run->b, lane, &c, ETHERTYPE_IPV4, WORDS4)))
+		return false;
+	if (lane->n <= FEW || unlikely(sweep(&c, lane, run->s->flow_secret, false)))
 		see_to_odd(run, &c, lane, false);
+	return true;
 }
 
-void l3_read6(struct l3_run *run, struct lane *lane)
+bool l3_read6(struct l3_run *run, struct lane *lane)
 {
 	struct columns c;
 
-	fill(run->b, lane, &c, WORDS6);
-	if (unlikely(sweep(&c, lane, run->s->flow_secret, true)))
+	if (unlikely(fill(run->b, lane, &c, ETHERTYPE_IPV6, WORDS6)))
+		return false;
+	if (lane->n <= FEW || unlikely(sweep(&c, lane, run->s->flow_secret, true)))
 		see_to_odd(run, &c, lane, true);
 	for (unsigned k = 0; k < lane->n; k++)
 		memcpy(lane->dst6[k],
 			run->b->packet[lane->at[k]]->data + ETHERNET_HEADER_SIZE + 24, 16);
+	return true;
 }

@@ -37,9 +37,14 @@ static bool some_member_leaves_by(
 static uint64_t suspects_of(const struct l3_run *run, const struct lane *lane)
 {
 	uint64_t suspects = 0;
+	uint8_t all_strangers = 1;
 
 	if (run->b->in->rp_filter != RP_FILTER_OFF)
-		return ~0ull >> (BURST_MAX - lane->n);
+		return lane->n ? ~0ull >> (BURST_MAX - lane->n) : 0;
+	for (unsigned k = 0; k < lane->n; k++)
+		all_strangers &= snapshot_is_stranger(run->s, lane->src4[k]);
+	if (likely(all_strangers))
+		return 0;
 	for (unsigned k = 0; k < lane->n; k++)
 		suspects |= (uint64_t)!snapshot_is_stranger(run->s, lane->src4[k]) << k;
 	return suspects;

@@ -158,7 +158,7 @@ static void pass_stages(struct lab *lab, unsigned burst, bool split, double *out
 
 static void measure_bursts(const struct bench_options *o, struct lab *lab)
 {
-	static const unsigned bursts[] = {1, 4, 8, 32, 64};
+	static const unsigned bursts[] = {1, 4, 8, 16, 32, 64};
 	unsigned rounds = o->quick ? 9 : MAX_ROUNDS;
 	double total[ARRAY_SIZE(bursts)][MAX_ROUNDS];
 	char name[ARRAY_SIZE(bursts)][80];
