@@ -22,7 +22,7 @@ struct columns {
 #define VECTOR 8
 
 // So few packets are read one by one: vectors of what was stored a moment ago have to wait.
-#define FEW 8
+#define FEW 2
 
 // Returns 0 when all packets of the lane are untagged, of that ethertype and for the port's MAC.
 static fast_inline uint64_t fill(
