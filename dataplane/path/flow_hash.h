@@ -10,6 +10,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <string.h>
 
 #include "dataplane/path/transport.h"
 
@@ -40,13 +41,23 @@ static fast_inline uint32_t flow_hash4(uint32_t secret, uint32_t src, uint32_t d
 		flow_step(flow_step(secret, src), dst), protocol, ports, is_fragment);
 }
 
-// `words`: the addresses.
-static fast_inline uint32_t flow_hash6(uint32_t secret, const uint32_t words[8], uint32_t protocol,
-	uint32_t ports)
+// An IPv6 packet's addresses, the first one at `addresses`, as one word.
+static fast_inline uint32_t flow_fold6(const uint8_t *addresses)
 {
-	uint32_t h = secret;
+	uint64_t a[4];
 
-	for (unsigned i = 0; i < 8; i++)
-		h = flow_step(h, words[i]);
-	return flow_end(h, protocol, ports, protocol == PROTOCOL_FRAGMENT);
+	memcpy(a, addresses, sizeof(a));
+	a[0] = a[0] * 0xff51afd7ed558ccdull + a[1] * 0xc4ceb9fe1a85ec53ull;
+	a[2] = a[2] * 0x9fb21c651e98df25ull + a[3] * 0xd6e8feb86659fd93ull;
+	a[0] ^= a[0] >> 29;
+	a[2] ^= a[2] >> 32;
+	a[0] = a[0] * 0x9e3779b97f4a7c15ull + a[2] * 0xbf58476d1ce4e5b9ull;
+	return (uint32_t)(a[0] >> 32);
+}
+
+static fast_inline uint32_t flow_hash6(
+	uint32_t secret, uint32_t folded, uint32_t protocol, uint32_t ports)
+{
+	return flow_end(
+		flow_step(secret, folded), protocol, ports, protocol == PROTOCOL_FRAGMENT);
 }

@@ -91,7 +91,7 @@ int l3_check4(const struct packet *p, uint32_t secret, struct l3_found *f)
 int l3_check6(const struct packet *p, uint32_t secret, struct l3_found *f)
 {
 	const uint8_t *ip = p->data + p->l3_offset;
-	uint32_t total, word, addresses[8];
+	uint32_t total, word;
 	int verdict;
 
 	if (p->len < p->l3_offset + IPV6_HEADER_SIZE)
@@ -110,9 +110,8 @@ int l3_check6(const struct packet *p, uint32_t secret, struct l3_found *f)
 		return EXCEPTION_ttl;
 	f->size = size_for_mtu(p, total);
 	memcpy(&word, ip + 4, sizeof(word));
-	memcpy(addresses, ip + 8, sizeof(addresses));
 	f->hop = next_hop6(word);
 	f->hash = flow_hash6(
-		secret, addresses, ip[6], ports_at(p, p->l3_offset + IPV6_HEADER_SIZE));
+		secret, flow_fold6(ip + 8), ip[6], ports_at(p, p->l3_offset + IPV6_HEADER_SIZE));
 	return L3_PASS;
 }

@@ -5,14 +5,16 @@
 // the same result.
 #include "dataplane/path/l3.h"
 
+#include <string.h>
+
 #include "dataplane/path/flow_hash.h"
 
-#define PORTS_SIZE 4  // what a plain packet has behind its IP header at least
-#define WORDS4     6  // of an IPv4 header and the ports
-#define WORDS6     11 // of IPv6
+#define PORTS_SIZE 4 // what a plain packet has behind its IP header at least
 
 struct columns {
-	uint32_t word[WORDS6][BURST_MAX]; // of the header, as they lie there
+	// Of the header, as they lie there. IPv4: all, and the ports. IPv6: the first two, the first
+	// of each address, both addresses folded, the ports.
+	uint32_t word[6][BURST_MAX];
 	uint32_t there[BURST_MAX];        // bytes from the IP header on
 	uint32_t unusual[BURST_MAX];      // frames beyond the first, offloads; above 16 bits: GSO
 	uint32_t odd[BURST_MAX];          // not 0: not plain
@@ -26,7 +28,7 @@ struct columns {
 
 // Returns 0 when all packets of the lane are untagged, of that ethertype and for the port's MAC.
 static fast_inline uint64_t fill(
-	const struct burst *b, struct lane *lane, struct columns *c, uint16_t type, unsigned n_words)
+	const struct burst *b, struct lane *lane, struct columns *c, uint16_t type, uint32_t header)
 {
 	const uint64_t own = mac_to_u64(b->in->mac) << 16;
 	const unsigned n = lane->n;
@@ -43,11 +45,21 @@ static fast_inline uint64_t fill(
 		unusual |= u;
 		c->there[k] = p->total_len - ETHERNET_HEADER_SIZE;
 		c->unusual[k] = u;
-		c->odd[k] = p->len < ETHERNET_HEADER_SIZE + 4 * n_words;
+		c->odd[k] = p->len < ETHERNET_HEADER_SIZE + header + PORTS_SIZE;
 		if (unlikely(c->odd[k] | (n <= FEW)))
 			continue;
-		for (unsigned w = 0; w < n_words; w++)
-			memcpy(&c->word[w][k], ip + 4 * w, 4);
+		if (type == ETHERTYPE_IPV4) {
+			for (unsigned w = 0; w < 6; w++)
+				memcpy(&c->word[w][k], ip + 4 * w, 4);
+			continue;
+		}
+		memcpy(&c->word[0][k], ip, 4);
+		memcpy(&c->word[1][k], ip + 4, 4);
+		memcpy(&c->word[2][k], ip + 8, 4);
+		memcpy(&c->word[3][k], ip + 24, 4);
+		memcpy(&c->word[5][k], ip + IPV6_HEADER_SIZE, 4);
+		c->word[4][k] = flow_fold6(ip + 8);
+		memcpy(lane->dst6[k], ip + 24, 16);
 	}
 	lane->is_plain = !unusual;
 	return others;
@@ -109,19 +121,17 @@ static fast_inline uint32_t sweep6(
 	for (uint32_t k = 0; k < n_rows; k++) {
 		uint32_t w1 = c->word[1][k], next = w1 >> 16 & 0xff;
 		uint32_t size = IPV6_HEADER_SIZE + first_half(w1);
-		uint32_t odd = c->odd[k], h = secret;
+		uint32_t odd = c->odd[k];
 
 		odd |= ((c->word[0][k] & 0xf0) != 0x60) | !next | (w1 >> 24 <= 1) |
 		       is_martian6(first_half(c->word[2][k])) |
-		       is_martian6(first_half(c->word[6][k])) |
+		       is_martian6(first_half(c->word[3][k])) |
 		       is_odd_length(size, c->there[k], c->unusual[k]);
 		c->odd[k] = odd;
 		some |= k < n ? odd : 0;
 		lane->size[k] = size;
 		lane->hop[k] = next_hop6(w1);
-		for (unsigned i = 2; i < 10; i++)
-			h = flow_step(h, c->word[i][k]);
-		lane->hash[k] = flow_end(h, next, c->word[10][k], next == PROTOCOL_FRAGMENT);
+		lane->hash[k] = flow_hash6(secret, c->word[4][k], next, c->word[5][k]);
 	}
 	return some;
 }
@@ -157,11 +167,15 @@ static void see_to_odd(struct l3_run *run, const struct columns *c, struct lane 
 
 	for (unsigned k = 0; k < lane->n; k++) {
 		unsigned i = lane->at[k];
-		struct l3_found f = {lane->src4[k], lane->dst4[k], lane->hash[k], lane->size[k],
-			lane->hop[k]};
+		const struct packet *p = run->b->packet[i];
+		struct l3_found f = {
+			.hash = lane->hash[k], .size = lane->size[k], .hop = lane->hop[k]};
 
+		if (!ip6) {
+			f.src = lane->src4[k];
+			f.dst = lane->dst4[k];
+		}
 		if (c->odd[k] | is_few) {
-			const struct packet *p = run->b->packet[i];
 			int verdict = ip6 ? l3_check6(p, run->s->flow_secret, &f)
 					  : l3_check4(p, run->s->flow_secret, &f);
 
@@ -174,7 +188,9 @@ static void see_to_odd(struct l3_run *run, const struct columns *c, struct lane 
 		lane->hash[m] = f.hash;
 		lane->size[m] = f.size;
 		lane->hop[m] = f.hop;
-		if (!ip6) {
+		if (ip6) {
+			memcpy(lane->dst6[m], p->data + ETHERNET_HEADER_SIZE + 24, 16);
+		} else {
 			lane->src4[m] = f.src;
 			lane->dst4[m] = f.dst;
 		}
@@ -187,7 +203,7 @@ bool l3_read4(struct l3_run *run, struct lane *lane)
 {
 	struct columns c;
 
-	if (unlikely(fill(run->b, lane, &c, ETHERTYPE_IPV4, WORDS4)))
+	if (unlikely(fill(run->b, lane, &c, ETHERTYPE_IPV4, IPV4_HEADER_SIZE)))
 		return false;
 	if (lane->n <= FEW || unlikely(sweep(&c, lane, run->s->flow_secret, false)))
 		see_to_odd(run, &c, lane, false);
@@ -198,12 +214,9 @@ bool l3_read6(struct l3_run *run, struct lane *lane)
 {
 	struct columns c;
 
-	if (unlikely(fill(run->b, lane, &c, ETHERTYPE_IPV6, WORDS6)))
+	if (unlikely(fill(run->b, lane, &c, ETHERTYPE_IPV6, IPV6_HEADER_SIZE)))
 		return false;
 	if (lane->n <= FEW || unlikely(sweep(&c, lane, run->s->flow_secret, true)))
 		see_to_odd(run, &c, lane, true);
-	for (unsigned k = 0; k < lane->n; k++)
-		memcpy(lane->dst6[k],
-			run->b->packet[lane->at[k]]->data + ETHERNET_HEADER_SIZE + 24, 16);
 	return true;
 }
