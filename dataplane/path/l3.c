@@ -160,8 +160,10 @@ static fast_inline void send_all(struct worker *w, struct l3_run *run, const str
 		// What is no adjacency has line 0, whose MTU is 0 like that of all that is not
 		// resolved.
 		struct rewrite r = adjacency_read(&lines[nexthop_hit_adjacency(lane->hit[k])]);
+		uint32_t cannot = lane->size[k] > rewrite_mtu(r);
 
-		if (unlikely((rewrite_port(r) == b->in_port) | (lane->size[k] > rewrite_mtu(r)))) {
+		cannot |= rewrite_port(r) == b->in_port;
+		if (unlikely(cannot)) {
 			l3_judge(run, i, refusal(b, lane->hit[k], r));
 			continue;
 		}

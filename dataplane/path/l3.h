@@ -69,12 +69,12 @@ int l3_check6(const struct packet *, uint32_t flow_secret, struct l3_found *);
 // Addresses that no router forwards from one link to another, and those for which only the kernel
 // knows: 0/8, 127/8, multicast and above; ::/16 (unspecified, loopback, mapped), link-local,
 // multicast. By the first byte or two.
-static fast_inline bool is_martian4(uint32_t first)
+static fast_inline uint32_t is_martian4(uint32_t first)
 {
 	return (first - 1 >= 223) | (first == 127);
 }
 
-static fast_inline bool is_martian6(uint32_t first)
+static fast_inline uint32_t is_martian6(uint32_t first)
 {
 	return !first | (first >= 0xff00) | ((first & 0xffc0) == 0xfe80);
 }
