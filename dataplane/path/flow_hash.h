@@ -4,7 +4,7 @@
 // the flows that the first one sent its way.
 //
 // A flow: addresses, protocol and, of TCP and UDP, ports. Fragments have ports in the first one
-// only, so all fragments go by addresses. The IPv6 flow label takes no part: hosts change it
+// only, so all fragments go without. The IPv6 flow label takes no part: hosts change it
 // within a connection. 32-bit steps, for sweeps over many packets by vector instructions; words are
 // as they lie in the packet.
 #pragma once
@@ -13,8 +13,6 @@
 #include <string.h>
 
 #include "dataplane/path/transport.h"
-
-#define PROTOCOL_FRAGMENT 44 // IPv6 next header
 
 static fast_inline uint32_t flow_step(uint32_t h, uint32_t word)
 {
@@ -29,7 +27,7 @@ static fast_inline uint32_t flow_end(uint32_t h, uint32_t protocol, uint32_t por
 	uint32_t is_whole = !is_fragment;
 
 	h = flow_step(h, ports & -(has_ports & is_whole));
-	h = (h ^ (protocol & -is_whole)) * 0xc2b2ae35u;
+	h = (h ^ protocol) * 0xc2b2ae35u;
 	h = (h ^ h >> 16) * 0x9e3779b1u;
 	return h ^ h >> 15;
 }
@@ -55,9 +53,9 @@ static fast_inline uint32_t flow_fold6(const uint8_t *addresses)
 	return (uint32_t)(a[0] >> 32);
 }
 
+// A fragment's next header is no TCP or UDP.
 static fast_inline uint32_t flow_hash6(
 	uint32_t secret, uint32_t folded, uint32_t protocol, uint32_t ports)
 {
-	return flow_end(
-		flow_step(secret, folded), protocol, ports, protocol == PROTOCOL_FRAGMENT);
+	return flow_end(flow_step(secret, folded), protocol, ports, false);
 }

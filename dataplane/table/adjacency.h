@@ -111,7 +111,7 @@ static fast_inline unsigned rewrite_length(struct rewrite r)
 static fast_inline uint8_t *rewrite_apply(struct rewrite r, uint8_t *l3, uint16_t ethertype)
 {
 	uint64_t tail = r.word[1] | (uint64_t)__builtin_bswap16(ethertype) << 48;
-	uint64_t head = r.word[0] >> 16 | r.word[1] << 48;
+	uint64_t head = r.word[0] >> 16; // 6 bytes; the tail overwrites the rest
 	uint16_t lead = (uint16_t)r.word[2];
 
 	if (likely(rewrite_length(r) == 14)) {

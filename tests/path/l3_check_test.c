@@ -143,6 +143,11 @@ static void options(void **state)
 		f.b[35] ^= 2; // the sum covers them
 		l3_expect_drop(&net, 0, &f, DROP_l3_checksum);
 	}
+	f = l3_frame(0, &good4); // an empty list, which adds nothing to the sum
+	f.b[14] = 0x46;
+	memset(f.b + 34, 0, 4);
+	l3_sum(&f, 14);
+	l3_expect_exception(&net, 0, &f, EXCEPTION_options);
 	f = l3_frame(0, &(struct l3_packet){.src = "10.9.0.1", .dst = "10.1.2.3"});
 	f.b[14] = 0x4f; // options that the packet has no room for
 	l3_expect_drop(&net, 0, &f, DROP_l3_truncated);
@@ -327,6 +332,7 @@ static void a_full_exception_path(void **state)
 	assert_int_equal(net_counters(&net, 0).exception[EXCEPTION_ttl], 3);
 	for (unsigned i = 0; i < 3; i++)
 		assert_true(net_exception(&net, &got, NULL, &port, &reason));
+	net.exception.limit = EXCEPTIONS_MAX;
 	l3_expect_exception(&net, 0, &f, EXCEPTION_ttl);
 	l3_close(&net);
 }

@@ -165,6 +165,16 @@ struct frame l3_twin(const struct frame *in, unsigned port, unsigned host)
 }
 
 // -- expectations ---------------------------------------------------------------------------
+// Every packet is sent alone and in company of its like: the path reads short bursts one by one.
+static const unsigned companies[] = {1, 5};
+
+static void send_like(struct net *net, unsigned in, const struct frame *f, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		net_send(net, in, f, NULL);
+	net_run(net);
+}
+
 void l3_expect_forward(
 	struct net *net, unsigned in, const struct frame *f, unsigned out, unsigned host)
 {
@@ -172,13 +182,16 @@ void l3_expect_forward(
 	struct packet meta;
 
 	twin = l3_twin(f, out, host);
-	net_send(net, in, f, NULL);
-	net_run(net);
-	assert_true(net_receive(net, out, &got, &meta));
-	assert_int_equal(got.len, twin.len);
-	assert_memory_equal(got.b, twin.b, twin.len);
-	assert_int_equal(meta.l3_offset, 14);
-	net_expect_silence(net);
+	for (unsigned c = 0; c < ARRAY_SIZE(companies); c++) {
+		send_like(net, in, f, companies[c]);
+		for (unsigned i = 0; i < companies[c]; i++) {
+			assert_true(net_receive(net, out, &got, &meta));
+			assert_int_equal(got.len, twin.len);
+			assert_memory_equal(got.b, twin.b, twin.len);
+			assert_int_equal(meta.l3_offset, 14);
+		}
+		net_expect_silence(net);
+	}
 }
 
 void l3_expect_exception(
@@ -189,23 +202,27 @@ void l3_expect_exception(
 	enum exception_reason reason;
 	unsigned port;
 
-	net_send(net, in, f, NULL);
-	net_run(net);
-	assert_true(net_exception(net, &got, NULL, &port, &reason));
-	assert_string_equal(exception_name(reason), exception_name(want));
-	assert_int_equal(port, in);
-	assert_int_equal(got.len, f->len);
-	assert_memory_equal(got.b, f->b, f->len);
-	assert_int_equal(net_counters(net, in).exception[want], before + 1);
-	net_expect_silence(net);
+	for (unsigned c = 0; c < ARRAY_SIZE(companies); c++) {
+		send_like(net, in, f, companies[c]);
+		for (unsigned i = 0; i < companies[c]; i++) {
+			assert_true(net_exception(net, &got, NULL, &port, &reason));
+			assert_string_equal(exception_name(reason), exception_name(want));
+			assert_int_equal(port, in);
+			assert_int_equal(got.len, f->len);
+			assert_memory_equal(got.b, f->b, f->len);
+		}
+		net_expect_silence(net);
+	}
+	assert_int_equal(net_counters(net, in).exception[want], before + 6);
 }
 
 void l3_expect_drop(struct net *net, unsigned in, const struct frame *f, enum drop_reason want)
 {
 	uint64_t before = net_drops(net, in, want);
 
-	net_send(net, in, f, NULL);
-	net_run(net);
-	assert_int_equal(net_drops(net, in, want), before + 1);
-	net_expect_silence(net);
+	for (unsigned c = 0; c < ARRAY_SIZE(companies); c++) {
+		send_like(net, in, f, companies[c]);
+		net_expect_silence(net);
+	}
+	assert_int_equal(net_drops(net, in, want), before + 6);
 }

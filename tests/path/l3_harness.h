@@ -40,7 +40,8 @@ void l3_sum(struct frame *, uint32_t at);
 // What leaves by `port` towards host_mac(host) when `in` is forwarded.
 struct frame l3_twin(const struct frame *in, unsigned port, unsigned host);
 
-// Sends from `in` and asserts that exactly that comes out of `out` towards `host`.
+// Sends from `in`, alone and in a burst of its like, and asserts that exactly that comes out of
+// `out` towards `host`.
 void l3_expect_forward(
 	struct net *, unsigned in, const struct frame *, unsigned out, unsigned host);
 // And that the kernel gets it as it was.

@@ -117,6 +117,46 @@ static void segments_travel_whole(void **state)
 	}
 }
 
+// A tag moves all that the request names.
+static void segments_get_tags(void **state)
+{
+	struct neigh_interface is = {
+		.port = 1, .mac = router_mac(1), .mtu = 1500, .is_tagged = true, .vlan = 77};
+	static struct frame sent, twin, got;
+	struct packet request, meta;
+
+	for (unsigned i = 0; i < 4; i++) {
+		bool ip6 = i & 1, whole = i & 2;
+		struct net net;
+
+		open_out(&net, whole ? PORT_TX_CSUM | PORT_TX_TSO : 0);
+		neigh_set_interface(net.neigh, 1, &is);
+		sent = tcp(ip6, 20000, 1400, &request);
+		twin = l3_twin(&sent, 1, 21);
+		net_send(&net, 0, &sent, &request);
+		net_run(&net);
+		assert_true(net_receive(&net, 1, &got, &meta));
+		assert_int_equal(load_be16(got.b + 12), ETHERTYPE_VLAN);
+		assert_int_equal(load_be16(got.b + 14), 77);
+		assert_int_equal(meta.hdr_len, request.hdr_len + 4);
+		if (whole) {
+			assert_int_equal(got.len, twin.len + 4);
+			assert_memory_equal(got.b + 16, twin.b + 12, twin.len - 12);
+			assert_int_equal(meta.csum_start, request.csum_start + 4);
+		} else {
+			uint32_t l4 = request.csum_start;
+
+			assert_int_equal(got.len, l4 + 24 + 1400);
+			memmove(got.b + 4, got.b, 12); // as if it had none
+			got.len -= 4;
+			memmove(got.b, got.b + 4, got.len);
+			assert_int_equal(
+				sum16(got.b + l4, got.len - l4, pseudo_sum(&got, ip6, 6)), 0xffff);
+		}
+		l3_close(&net);
+	}
+}
+
 static void segments_are_cut(void **state)
 {
 	static struct frame sent, got;
@@ -226,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums),
 		cmocka_unit_test(segments_travel_whole),
+		cmocka_unit_test(segments_get_tags),
 		cmocka_unit_test(segments_are_cut),
 		cmocka_unit_test(segments_and_mtu),
 		cmocka_unit_test(requests_that_do_not_fit),
