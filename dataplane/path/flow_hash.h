@@ -21,7 +21,8 @@ static fast_inline uint32_t flow_step(uint32_t h, uint32_t word)
 }
 
 // All bits alike good. `ports`: the four bytes behind the IP header.
-static fast_inline uint32_t flow_end(uint32_t h, uint32_t protocol, uint32_t ports, bool is_fragment)
+static fast_inline uint32_t flow_end(
+	uint32_t h, uint32_t protocol, uint32_t ports, bool is_fragment)
 {
 	uint32_t has_ports = protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP;
 	uint32_t is_whole = !is_fragment;
@@ -35,8 +36,7 @@ static fast_inline uint32_t flow_end(uint32_t h, uint32_t protocol, uint32_t por
 static fast_inline uint32_t flow_hash4(uint32_t secret, uint32_t src, uint32_t dst,
 	uint32_t protocol, uint32_t ports, bool is_fragment)
 {
-	return flow_end(
-		flow_step(flow_step(secret, src), dst), protocol, ports, is_fragment);
+	return flow_end(flow_step(flow_step(secret, src), dst), protocol, ports, is_fragment);
 }
 
 // An IPv6 packet's addresses, the first one at `addresses`, as one word.

@@ -11,7 +11,7 @@
 // vector instructions do the same to all.
 struct lane {
 	unsigned n;
-	bool is_plain; // every packet is one frame without offload requests
+	bool is_plain;            // every packet is one frame without offload requests
 	uint8_t at[BURST_MAX];    // place in the burst
 	uint32_t hash[BURST_MAX]; // of the flow
 	uint32_t size[BURST_MAX]; // of the IP packet; of the longest segment of a GSO packet

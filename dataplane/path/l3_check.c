@@ -19,8 +19,7 @@ static int check_length(const struct packet *p, uint32_t ip_len)
 	if (ip_len > there)
 		return L3_DROP | DROP_l3_truncated;
 	if (p->flags & PACKET_CSUM &&
-		(uint32_t)p->csum_start + p->csum_offset + sizeof(uint16_t) >
-			p->l3_offset + ip_len)
+		(uint32_t)p->csum_start + p->csum_offset + sizeof(uint16_t) > p->l3_offset + ip_len)
 		return L3_DROP | DROP_l3_offload;
 	return L3_PASS;
 }
@@ -83,8 +82,8 @@ int l3_check4(const struct packet *p, uint32_t secret, struct l3_found *f)
 	f->size = size_for_mtu(p, total);
 	memcpy(&word, ip + 8, sizeof(word));
 	f->hop = next_hop4(word);
-	f->hash = flow_hash4(secret, src, dst, ip[9],
-		ports_at(p, p->l3_offset + IPV4_HEADER_SIZE), load_be16(ip + 6) & IPV4_FRAGMENT);
+	f->hash = flow_hash4(secret, src, dst, ip[9], ports_at(p, p->l3_offset + IPV4_HEADER_SIZE),
+		load_be16(ip + 6) & IPV4_FRAGMENT);
 	return L3_PASS;
 }
 

@@ -12,12 +12,12 @@
 #define PORTS_SIZE 4 // what a plain packet has behind its IP header at least
 
 struct columns {
-	// Of the header, as they lie there. IPv4: all, and the ports. IPv6: the first two, the first
-	// of each address, both addresses folded, the ports.
+	// Of the header, as they lie there. IPv4: all, and the ports. IPv6: the first two, the
+	// first of each address, both addresses folded, the ports.
 	uint32_t word[6][BURST_MAX];
-	uint32_t there[BURST_MAX];        // bytes from the IP header on
-	uint32_t unusual[BURST_MAX];      // frames beyond the first, offloads; above 16 bits: GSO
-	uint32_t odd[BURST_MAX];          // not 0: not plain
+	uint32_t there[BURST_MAX];   // bytes from the IP header on
+	uint32_t unusual[BURST_MAX]; // frames beyond the first, offloads; above 16 bits: GSO
+	uint32_t odd[BURST_MAX];     // not 0: not plain
 };
 
 // Columns for rows beyond n are computed too, to whole vectors, and nobody looks at them.

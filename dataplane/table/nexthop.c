@@ -50,8 +50,7 @@ unsigned nexthop_hits(
 	const struct nexthops *t, uint32_t index, unsigned first, nexthop_hit_t *hits, unsigned n)
 {
 	_Atomic uint64_t *words = t->words;
-	uint64_t word =
-		atomic_load_explicit(&words[index & (N_WORDS - 1)], memory_order_acquire);
+	uint64_t word = atomic_load_explicit(&words[index & (N_WORDS - 1)], memory_order_acquire);
 	unsigned log2 = word & WORD_LOG2_MASK;
 	_Atomic uint16_t *bucket = (_Atomic uint16_t *)(uintptr_t)(word & ~WORD_LOG2_MASK);
 	unsigned k;

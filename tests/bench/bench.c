@@ -49,8 +49,7 @@ struct bench_options bench_options(int argc, char **argv, const char *what_it_me
 
 bool bench_wants(const struct bench_options *o, const char *name)
 {
-	return !o->filter || strstr(name, o->filter) ||
-	       strncmp(o->filter, name, strlen(name)) == 0;
+	return !o->filter || strstr(name, o->filter) || strncmp(o->filter, name, strlen(name)) == 0;
 }
 
 static void cpu_model(char *buf, size_t size)

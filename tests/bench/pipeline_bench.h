@@ -21,9 +21,9 @@ struct lab {
 	struct packet_cache cache;
 	struct packet *flight[FLIGHT];
 	bool is_routed;
-	const char *name;    // "L2, 2k MACs"
-	double target;       // cycles per packet in bursts of 32 or more; 0 = none
-	void *traffic;       // of write
+	const char *name; // "L2, 2k MACs"
+	double target;    // cycles per packet in bursts of 32 or more; 0 = none
+	void *traffic;    // of write
 	void (*write)(struct lab *, struct packet *); // a packet's bytes and length
 };
 

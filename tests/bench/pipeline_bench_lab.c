@@ -172,11 +172,10 @@ static void measure_bursts(const struct bench_options *o, struct lab *lab)
 				total[k][r] = pass_total(lab, bursts[k], overhead);
 	for (unsigned k = 0; k < ARRAY_SIZE(bursts); k++)
 		if (bench_wants(o, name[k]))
-			bench_report(o,
-				&(struct bench_row){.name = name[k],
-					.value = bench_median(total[k], rounds),
-					.unit = "cycles/pkt",
-					.target = bursts[k] < 32 ? 0 : lab->target});
+			bench_report(o, &(struct bench_row){.name = name[k],
+						.value = bench_median(total[k], rounds),
+						.unit = "cycles/pkt",
+						.target = bursts[k] < 32 ? 0 : lab->target});
 }
 
 // The clock overlaps with what stands around it: what reading it between the stages costs is

@@ -22,8 +22,8 @@ struct scene {
 	bool ip6;
 	size_t n_routes, n_destinations;
 	unsigned n_ways; // of a group that every route leads to; 0 = to a neighbour
-	bool is_strict; // rp_filter
-	bool knows_own; // the workers have the filter of own addresses
+	bool is_strict;  // rp_filter
+	bool knows_own;  // the workers have the filter of own addresses
 	double target;
 };
 
@@ -81,8 +81,7 @@ static void fill_tables(struct routes *t)
 		behind.addr.b[2] = (uint8_t)i;
 		fib_set(t->fib, &behind, back);
 	}
-	t->keys = bench_keys(
-		r, c->n_routes, c->ip6, KEYS_HITS, c->n_destinations, N_KEYS, 11);
+	t->keys = bench_keys(r, c->n_routes, c->ip6, KEYS_HITS, c->n_destinations, N_KEYS, 11);
 	free(r);
 }
 

@@ -106,7 +106,8 @@ static void init(void)
 }
 
 // What was there before, and what must have become of it.
-static void check_forwarded(const struct packet *p, const uint8_t *before, uint32_t total, bool tagged)
+static void check_forwarded(
+	const struct packet *p, const uint8_t *before, uint32_t total, bool tagged)
 {
 	const uint8_t *ip = p->data + p->l3_offset, *was = before + 14;
 	uint32_t header = tagged ? 18 : 14, n = 0, ip_len;
@@ -229,8 +230,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	cache = w.cache;
 	for (unsigned i = 0; i < n_frames; i++)
-		ASAN_UNPOISON_MEMORY_REGION(
-			packet_frame(cache.geometry, frames[i]), FRAME_STRIDE);
+		ASAN_UNPOISON_MEMORY_REGION(packet_frame(cache.geometry, frames[i]), FRAME_STRIDE);
 	for (unsigned i = 0; i < n_dropped; i++)
 		input_free(dropped[i]);
 	for (unsigned i = 0; i < n_exceptions; i++) {

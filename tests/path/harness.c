@@ -24,10 +24,10 @@ bool exception_push(struct exception *e, unsigned worker, struct packet *p, port
 
 static void fill_routed_port(const struct port_setup *u, struct snapshot_port *p, unsigned i)
 {
-	p->flags = (uint16_t)(((PORT_ROUTED | PORT_ROUTED_EGRESS | PORT_TAKES_IPV4 |
-				       PORT_TAKES_IPV6) |
-				      u->set) &
-			      ~u->clear);
+	p->flags =
+		(uint16_t)(((PORT_ROUTED | PORT_ROUTED_EGRESS | PORT_TAKES_IPV4 | PORT_TAKES_IPV6) |
+				   u->set) &
+			   ~u->clear);
 	p->rp_filter = (uint8_t)u->rp_filter;
 	p->mac = router_mac(i);
 }
@@ -118,8 +118,8 @@ static void assert_conservation(struct net *net)
 
 		for (unsigned r = 0; r < N_DROP_REASONS; r++)
 			dropped += c.drop[r];
-		assert_int_equal(
-			c.rx_packets + c.copies + c.segments, c.forwarded + port_counters_exceptions(&c) + dropped);
+		assert_int_equal(c.rx_packets + c.copies + c.segments,
+			c.forwarded + port_counters_exceptions(&c) + dropped);
 		forwarded += c.forwarded;
 		transmitted += c.tx_packets;
 	}

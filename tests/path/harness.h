@@ -22,8 +22,8 @@ struct port_setup {
 	uint32_t caps;       // of the memory port
 	uint32_t mtu;
 	uint32_t storm[N_BUM];
-	bool routed;                     // a port of the router; set and clear change its flags too
-	enum rp_filter rp_filter;        // of a routed port
+	bool routed;              // a port of the router; set and clear change its flags too
+	enum rp_filter rp_filter; // of a routed port
 };
 #define PORT_STATE_OFF ((enum port_state)99)
 

@@ -57,10 +57,10 @@ static struct frame flow(bool ip6, unsigned what, unsigned i)
 	struct l3_packet k = {.src = src, .dst = dst, .protocol = i % 2 ? 6 : 17};
 	unsigned a = what == 0 ? i + 1 : 1, b = what == 1 ? i + 1 : 1;
 
-	snprintf(src, sizeof(src), ip6 ? "2001:db8:9::%x" : "10.9.%u.%u",
-		ip6 ? a : a / 250, 1 + a % 250);
-	snprintf(dst, sizeof(dst), ip6 ? "2001:db8:1::%x" : "10.1.%u.%u",
-		ip6 ? b : b / 250, 1 + b % 250);
+	snprintf(src, sizeof(src), ip6 ? "2001:db8:9::%x" : "10.9.%u.%u", ip6 ? a : a / 250,
+		1 + a % 250);
+	snprintf(dst, sizeof(dst), ip6 ? "2001:db8:1::%x" : "10.1.%u.%u", ip6 ? b : b / 250,
+		1 + b % 250);
 	k.sport = (uint16_t)(what == 2 ? 1024 + i : 1000);
 	k.dport = (uint16_t)(what == 3 ? 1024 + i : 2000);
 	return l3_frame(0, &k);

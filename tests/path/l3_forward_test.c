@@ -77,8 +77,7 @@ static void sums_are_as_computed_anew(void **state)
 		store_be16(f.b + 18, 0);
 		l3_sum(&f, 14);
 		sum = load_be16(f.b + 24);
-		store_be16(f.b + 18,
-			(uint16_t)(sum >= want ? sum - want : sum + 0xffff - want));
+		store_be16(f.b + 18, (uint16_t)(sum >= want ? sum - want : sum + 0xffff - want));
 		l3_sum(&f, 14);
 		assert_true(load_be16(f.b + 24) == want || want == 0xffff);
 		l3_expect_forward(&net, 0, &f, 1, 21);

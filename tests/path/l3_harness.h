@@ -45,6 +45,5 @@ struct frame l3_twin(const struct frame *in, unsigned port, unsigned host);
 void l3_expect_forward(
 	struct net *, unsigned in, const struct frame *, unsigned out, unsigned host);
 // And that the kernel gets it as it was.
-void l3_expect_exception(
-	struct net *, unsigned in, const struct frame *, enum exception_reason);
+void l3_expect_exception(struct net *, unsigned in, const struct frame *, enum exception_reason);
 void l3_expect_drop(struct net *, unsigned in, const struct frame *, enum drop_reason);

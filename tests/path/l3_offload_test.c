@@ -84,9 +84,9 @@ static void sums(void **state)
 			assert_int_equal(meta.csum_offset, 16);
 		} else {
 			assert_memory_equal(got.b, twin.b, request.csum_start);
-			assert_int_equal(sum16(got.b + request.csum_start,
-						 got.len - request.csum_start,
-						 pseudo_sum(&got, ip6, 6)),
+			assert_int_equal(
+				sum16(got.b + request.csum_start, got.len - request.csum_start,
+					pseudo_sum(&got, ip6, 6)),
 				0xffff);
 		}
 		l3_close(&net);
@@ -176,8 +176,8 @@ static void segments_are_cut(void **state)
 			assert_true(net_receive(&net, 1, &got, NULL));
 			assert_int_equal(got.len, l4 + 20 + n);
 			assert_int_equal(got.b[ip6 ? 21 : 22], 63);
-			assert_int_equal(load_be16(got.b + (ip6 ? 18 : 16)),
-				got.len - 14 - (ip6 ? 40 : 0));
+			assert_int_equal(
+				load_be16(got.b + (ip6 ? 18 : 16)), got.len - 14 - (ip6 ? 40 : 0));
 			if (!ip6)
 				assert_int_equal(sum16(got.b + 14, 20, 0), 0xffff);
 			assert_int_equal(

@@ -34,19 +34,19 @@ static void matrix(void **state)
 		const char *src;
 		int want[3]; // off, strict, loose
 	} rows[] = {
-		{"172.16.0.1", {OK, OK, OK}},      // by a neighbour at the ingress port
-		{"172.17.0.1", {OK, R, OK}},       // at another port
-		{"172.18.0.1", {OK, OK, OK}},      // ingress port, neighbour not resolved
-		{"172.19.0.1", {OK, R, OK}},       // another port, not resolved
-		{"172.20.0.1", {OK, OK, OK}},      // the link of the ingress port
-		{"172.21.0.1", {OK, OK, OK}},      // a group with one member there
-		{"172.22.0.1", {OK, R, OK}},       // a group without
-		{"172.23.0.1", {OK, R, R}},        // not ours: the kernel knows
-		{"172.24.0.1", {OK, R, R}},        // blackhole
-		{"172.25.0.1", {OK, R, R}},        // unreachable
-		{"172.26.0.1", {OK, R, R}},        // prohibited
-		{"172.27.0.1", {M, M, M}},         // the router's own
-		{"172.28.0.1", {OK, R, R}},        // no route
+		{"172.16.0.1", {OK, OK, OK}}, // by a neighbour at the ingress port
+		{"172.17.0.1", {OK, R, OK}},  // at another port
+		{"172.18.0.1", {OK, OK, OK}}, // ingress port, neighbour not resolved
+		{"172.19.0.1", {OK, R, OK}},  // another port, not resolved
+		{"172.20.0.1", {OK, OK, OK}}, // the link of the ingress port
+		{"172.21.0.1", {OK, OK, OK}}, // a group with one member there
+		{"172.22.0.1", {OK, R, OK}},  // a group without
+		{"172.23.0.1", {OK, R, R}},   // not ours: the kernel knows
+		{"172.24.0.1", {OK, R, R}},   // blackhole
+		{"172.25.0.1", {OK, R, R}},   // unreachable
+		{"172.26.0.1", {OK, R, R}},   // prohibited
+		{"172.27.0.1", {M, M, M}},    // the router's own
+		{"172.28.0.1", {OK, R, R}},   // no route
 	};
 
 	for (enum rp_filter mode = RP_FILTER_OFF; mode <= RP_FILTER_LOOSE; mode++) {
