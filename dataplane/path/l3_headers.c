@@ -26,13 +26,12 @@ struct columns {
 // So few packets are read one by one: vectors of what was stored a moment ago have to wait.
 #define FEW 2
 
-// Returns 0 when all packets of the lane are untagged, of that ethertype and for the port's MAC.
-static fast_inline uint64_t fill(
+// False when some packet of the lane is tagged, of another ethertype or for another MAC.
+static fast_inline bool fill(
 	const struct burst *b, struct lane *lane, struct columns *c, uint16_t type, uint32_t header)
 {
 	const uint64_t own = mac_to_u64(b->in->mac) << 16;
 	const unsigned n = lane->n;
-	uint64_t others = 0;
 	uint32_t unusual = 0;
 
 	for (unsigned k = 0; k < n; k++) {
@@ -41,7 +40,9 @@ static fast_inline uint64_t fill(
 		const uint8_t *ip = p->data + ETHERNET_HEADER_SIZE;
 		uint32_t u = ((uint32_t)p->gso_type << 16) | (p->n_frames ^ 1u) | p->flags;
 
-		others |= (b->dst[i] ^ own) | (p->ethertype ^ type) | (p->flags & PACKET_TAGGED);
+		if (unlikely(
+			    (b->dst[i] ^ own) | (p->ethertype ^ type) | (p->flags & PACKET_TAGGED)))
+			return false;
 		unusual |= u;
 		c->there[k] = p->total_len - ETHERNET_HEADER_SIZE;
 		c->unusual[k] = u;
@@ -62,7 +63,7 @@ static fast_inline uint64_t fill(
 		memcpy(lane->dst6[k], ip + 24, 16);
 	}
 	lane->is_plain = !unusual;
-	return others;
+	return true;
 }
 
 // Whether the packet's length by its IP header needs a closer look. Bytes behind the IP packet, as
@@ -203,7 +204,7 @@ bool l3_read4(struct l3_run *run, struct lane *lane)
 {
 	struct columns c;
 
-	if (unlikely(fill(run->b, lane, &c, ETHERTYPE_IPV4, IPV4_HEADER_SIZE)))
+	if (unlikely(!fill(run->b, lane, &c, ETHERTYPE_IPV4, IPV4_HEADER_SIZE)))
 		return false;
 	if (lane->n <= FEW || unlikely(sweep(&c, lane, run->s->flow_secret, false)))
 		see_to_odd(run, &c, lane, false);
@@ -214,7 +215,7 @@ bool l3_read6(struct l3_run *run, struct lane *lane)
 {
 	struct columns c;
 
-	if (unlikely(fill(run->b, lane, &c, ETHERTYPE_IPV6, IPV6_HEADER_SIZE)))
+	if (unlikely(!fill(run->b, lane, &c, ETHERTYPE_IPV6, IPV6_HEADER_SIZE)))
 		return false;
 	if (lane->n <= FEW || unlikely(sweep(&c, lane, run->s->flow_secret, true)))
 		see_to_odd(run, &c, lane, true);

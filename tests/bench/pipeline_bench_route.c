@@ -19,7 +19,7 @@
 
 struct scene {
 	const char *name;
-	bool ip6;
+	bool ip4, ip6;
 	size_t n_routes, n_destinations;
 	unsigned n_ways; // of a group that every route leads to; 0 = to a neighbour
 	bool is_strict;  // rp_filter
@@ -35,6 +35,7 @@ struct routes {
 	struct bench_keys keys;
 	uint32_t *sources; // IPv4, with a route by the ingress port
 	size_t at;
+	uint64_t coin; // which family is next, where both are
 };
 
 static const struct mac own[LAB_PORTS] = {
@@ -53,13 +54,29 @@ static uint32_t next_hop(struct routes *t, unsigned port, unsigned number)
 	return next;
 }
 
+// Routes of one family, by the group or else the members; returns destinations.
+static struct bench_keys add_routes(
+	struct routes *t, bool ip6, const struct nexthop_member *members, uint32_t group)
+{
+	const struct scene *c = t->scene;
+	struct fib_route *r = bench_routes(c->n_routes, ip6, 7);
+	struct bench_keys keys;
+
+	for (size_t i = 0; i < c->n_routes; i++)
+		if (fib_set(t->fib, &r[i].prefix,
+			    group ? group : members[r[i].nexthop % N_NEIGHBOURS].index) < 0)
+			lab_die("fib_set");
+	keys = bench_keys(r, c->n_routes, ip6, KEYS_HITS, c->n_destinations, N_KEYS, 11);
+	free(r);
+	return keys;
+}
+
 static void fill_tables(struct routes *t)
 {
 	const struct scene *c = t->scene;
 	struct nexthop_member members[N_NEIGHBOURS];
 	struct nexthop_config hc = {0};
 	uint32_t group = 0, back;
-	struct fib_route *r = bench_routes(c->n_routes, c->ip6, 7);
 	struct ip_prefix behind = {{AF_INET, {198, 18}}, 24};
 
 	if (fib_create(&t->fib, NULL) || neigh_create(&t->neigh, &(struct neigh_config){0}) ||
@@ -72,17 +89,15 @@ static void fill_tables(struct routes *t)
 		members[i] = (struct nexthop_member){next_hop(t, 1 + i % 2, i), 1};
 	if (c->n_ways && nexthop_group_add(t->nexthops, members, c->n_ways, &group))
 		lab_die("group");
-	for (size_t i = 0; i < c->n_routes; i++)
-		if (fib_set(t->fib, &r[i].prefix,
-			    c->n_ways ? group : members[r[i].nexthop % N_NEIGHBOURS].index) < 0)
-			lab_die("fib_set");
+	if (c->ip4)
+		t->keys.keys4 = add_routes(t, false, members, group).keys4;
+	if (c->ip6)
+		t->keys.keys6 = add_routes(t, true, members, group).keys6;
 	back = next_hop(t, 0, 100);
 	for (unsigned i = 0; i < 256; i++) { // the sources' networks
 		behind.addr.b[2] = (uint8_t)i;
 		fib_set(t->fib, &behind, back);
 	}
-	t->keys = bench_keys(r, c->n_routes, c->ip6, KEYS_HITS, c->n_destinations, N_KEYS, 11);
-	free(r);
 }
 
 // Sources behind the ingress port, and destinations that are not.
@@ -102,7 +117,7 @@ static void choose_addresses(struct routes *t)
 		if (!fib_match(t->fib, &addr, &p, &next) && p.len == 24)
 			t->sources[i++] = a;
 	}
-	for (size_t i = 0; !t->scene->ip6 && i < N_KEYS; i++)
+	for (size_t i = 0; t->scene->ip4 && i < N_KEYS; i++)
 		while (t->keys.keys4[i] >> 16 == 0xc612 || t->keys.keys4[i] >> 24 == 127 ||
 			t->keys.keys4[i] >> 24 >= 224)
 			t->keys.keys4[i] = t->keys.keys4[bench_rand(&seed) % N_KEYS];
@@ -142,7 +157,7 @@ static void write_packet(struct lab *lab, struct packet *p)
 	memcpy(p->data, &own[0], 6);
 	memcpy(p->data + 6, (const uint8_t[]){2, 0, 0, 2, 0, 1}, 6);
 	memset(ip, 0, 48);
-	if (t->scene->ip6) {
+	if (t->scene->ip6 && (!t->scene->ip4 || bench_rand(&t->coin) >> 63)) {
 		store_be16(p->data + 12, ETHERTYPE_IPV6);
 		p->len = 62;
 		ip[0] = 0x60;
@@ -173,7 +188,7 @@ static void write_packet(struct lab *lab, struct packet *p)
 static void measure(const struct bench_options *o, const struct scene *c)
 {
 	static struct lab lab;
-	struct routes t = {.scene = c};
+	struct routes t = {.scene = c, .coin = 9};
 
 	fill_tables(&t);
 	choose_addresses(&t);
@@ -198,14 +213,19 @@ static void measure(const struct bench_options *o, const struct scene *c)
 void bench_router(const struct bench_options *o)
 {
 	static const struct scene scenes[] = {
-		{"IPv4, 1 destination", false, 1, 1, 0, false, true, 40},
-		{"IPv4, 10k destinations and routes", false, 10000, 10000, 0, false, true, 52},
-		{"IPv4, 1M destinations and routes", false, 1000000, 1000000, 0, false, true, 85},
-		{"IPv4, 10k, 8 equal ways", false, 10000, 10000, 8, false, true, 56},
-		{"IPv4, 10k, strict rp_filter", false, 10000, 10000, 0, true, true, 62},
-		{"IPv4, 10k, no filter of sources", false, 10000, 10000, 0, false, false, 60},
-		{"IPv6, 10k routes, 1M destinations", true, 10000, 1000000, 0, false, true, 85},
-		{"IPv6, 200k routes, 1M destinations", true, 200000, 1000000, 0, false, true, 105},
+		{"IPv4, 1 destination", true, false, 1, 1, 0, false, true, 40},
+		{"IPv4, 10k destinations and routes", true, false, 10000, 10000, 0, false, true,
+			52},
+		{"IPv4, 1M destinations and routes", true, false, 1000000, 1000000, 0, false, true,
+			85},
+		{"IPv4, 10k, 8 equal ways", true, false, 10000, 10000, 8, false, true, 56},
+		{"IPv4, 10k, strict rp_filter", true, false, 10000, 10000, 0, true, true, 62},
+		{"IPv4, 10k, no filter of sources", true, false, 10000, 10000, 0, false, false, 60},
+		{"IPv4 and IPv6 mixed, 10k of each", true, true, 10000, 10000, 0, false, true, 100},
+		{"IPv6, 10k routes, 1M destinations", false, true, 10000, 1000000, 0, false, true,
+			85},
+		{"IPv6, 200k routes, 1M destinations", false, true, 200000, 1000000, 0, false, true,
+			105},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(scenes); i++)
