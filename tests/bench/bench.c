@@ -47,11 +47,6 @@ struct bench_options bench_options(int argc, char **argv, const char *what_it_me
 	return o;
 }
 
-bool bench_wants(const struct bench_options *o, const char *name)
-{
-	return !o->filter || strstr(name, o->filter) || strncmp(o->filter, name, strlen(name)) == 0;
-}
-
 static void cpu_model(char *buf, size_t size)
 {
 	FILE *f = fopen("/proc/cpuinfo", "r");

@@ -17,9 +17,6 @@ struct bench_options {
 // Understands --json, --quick, --filter TEXT and --help. Exits with 2 on anything else.
 struct bench_options bench_options(int argc, char **argv, const char *what_it_measures);
 
-// Whether a row of that name was asked for, or some row whose name begins with it may be.
-bool bench_wants(const struct bench_options *, const char *name);
-
 // Which side of the target is good.
 enum bench_better { BENCH_LOWER, BENCH_HIGHER };
 

@@ -117,7 +117,7 @@ int main(int argc, char **argv)
 		"TSC cycles per packet of the pipeline over memory ports, by burst and stage.");
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
-		if (!(o.quick && sizes[i].n > 131072) && bench_wants(&o, sizes[i].name))
+		if (!(o.quick && sizes[i].n > 131072) && lab_wanted(&o, sizes[i].name))
 			bench_bridge(&o, sizes[i].n, sizes[i].name);
 	bench_router(&o);
 	return bench_finish(&o);

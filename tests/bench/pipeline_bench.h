@@ -34,6 +34,9 @@ void lab_close(struct lab *);
 // Passes that nobody counts, so that all is learned and in the caches.
 void lab_warm_up(struct lab *, unsigned passes);
 
+// Whether a row of a laboratory of that name was asked for.
+bool lab_wanted(const struct bench_options *, const char *name);
+
 // Cycles per packet by burst, and by stage in bursts of 32.
 void lab_measure(const struct bench_options *, struct lab *);
 

@@ -156,9 +156,28 @@ static void pass_stages(struct lab *lab, unsigned burst, bool split, double *out
 		out[k] = (double)cycles[k] / FLIGHT;
 }
 
+static const unsigned bursts[] = {1, 4, 8, 16, 32, 64};
+
+static bool wanted(const struct bench_options *o, const char *name)
+{
+	return !o->filter || strstr(name, o->filter);
+}
+
+bool lab_wanted(const struct bench_options *o, const char *name)
+{
+	char row[80];
+
+	for (unsigned k = 0; k < ARRAY_SIZE(bursts); k++) {
+		snprintf(row, sizeof(row), "%s, bursts of %u", name, bursts[k]);
+		if (wanted(o, row))
+			return true;
+	}
+	snprintf(row, sizeof(row), "%s, bursts of 32: stages", name);
+	return wanted(o, row);
+}
+
 static void measure_bursts(const struct bench_options *o, struct lab *lab)
 {
-	static const unsigned bursts[] = {1, 4, 8, 16, 32, 64};
 	unsigned rounds = o->quick ? 9 : MAX_ROUNDS;
 	double total[ARRAY_SIZE(bursts)][MAX_ROUNDS];
 	char name[ARRAY_SIZE(bursts)][80];
@@ -168,10 +187,10 @@ static void measure_bursts(const struct bench_options *o, struct lab *lab)
 		snprintf(name[k], sizeof(name[k]), "%s, bursts of %u", lab->name, bursts[k]);
 	for (unsigned r = 0; r < rounds; r++)
 		for (unsigned k = 0; k < ARRAY_SIZE(bursts); k++)
-			if (bench_wants(o, name[k]))
+			if (wanted(o, name[k]))
 				total[k][r] = pass_total(lab, bursts[k], overhead);
 	for (unsigned k = 0; k < ARRAY_SIZE(bursts); k++)
-		if (bench_wants(o, name[k]))
+		if (wanted(o, name[k]))
 			bench_report(o, &(struct bench_row){.name = name[k],
 						.value = bench_median(total[k], rounds),
 						.unit = "cycles/pkt",
@@ -189,7 +208,7 @@ static void measure_stages(const struct bench_options *o, struct lab *lab)
 	char name[80];
 
 	snprintf(name, sizeof(name), "%s, bursts of 32: stages", lab->name);
-	if (!bench_wants(o, name))
+	if (!wanted(o, name))
 		return;
 	for (unsigned r = 0; r < rounds; r++) {
 		pass_stages(lab, 32, true, row);

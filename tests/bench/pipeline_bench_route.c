@@ -229,6 +229,6 @@ void bench_router(const struct bench_options *o)
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(scenes); i++)
-		if (!(o->quick && scenes[i].n_routes > 100000) && bench_wants(o, scenes[i].name))
+		if (!(o->quick && scenes[i].n_routes > 100000) && lab_wanted(o, scenes[i].name))
 			measure(o, &scenes[i]);
 }
