@@ -124,7 +124,7 @@ static void fill_row(
 	row->flood_copies += n->copies;
 	row->segments += n->segments;
 	row->forwarded += n->forwarded;
-	row->exception_packets += n->exception;
+	row->exception_packets += port_counters_exceptions(n);
 	row->rx_drops += method_drops(n);
 	row->kernel_drops += method_kernel_drops(lost);
 	row->tx_merged += lost->tx_merged;

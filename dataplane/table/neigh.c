@@ -129,6 +129,16 @@ static bool valid(uint16_t interface, const struct ip_addr *a)
 	return a->family == AF_INET6 && memcmp(a->b, zero.b, 16) && a->b[0] != 0xff;
 }
 
+// The adjacency of the link itself: no neighbour has this address.
+static bool is_link(uint16_t interface, const struct ip_addr *a)
+{
+	static const struct ip_addr zero;
+
+	return interface < NEIGH_MAX_INTERFACES &&
+	       (a->family == AF_INET || a->family == AF_INET6) &&
+	       !memcmp(a->b, zero.b, a->family == AF_INET ? 4 : 16);
+}
+
 static size_t address_size(const struct ip_addr *a)
 {
 	return a->family == AF_INET ? 4 : 16;
@@ -151,7 +161,7 @@ static uint32_t find(const struct neigh *t, uint16_t interface, const struct ip_
 {
 	uint32_t i = SLOT_NONE;
 
-	if (valid(interface, a))
+	if (valid(interface, a) || is_link(interface, a))
 		i = *head(t, interface, a);
 	for (; i != SLOT_NONE; i = t->entries[i].next) {
 		const struct entry *e = &t->entries[i];
@@ -169,11 +179,11 @@ static void write_line(struct neigh *t, uint32_t i)
 	const struct entry *e = &t->entries[i];
 	const struct interface *f = &t->interfaces[e->interface];
 	struct adjacency_config c = {
-		e->mac, f->is.mac, f->is.is_tagged, f->is.vlan, f->is.port, f->is.mtu};
-	bool forwards = f->is_up && e->is_known && e->nud & NUD_VALID && !mac_is_zero(e->mac) &&
-			!mac_is_group(e->mac);
+		e->mac, f->is.mac, f->is.is_tagged, f->is.vlan, f->is.port, f->is.mtu, true};
 
-	adjacency_write(&t->lines[i], forwards ? &c : NULL);
+	c.is_unresolved = !e->is_known || !(e->nud & NUD_VALID) || mac_is_zero(e->mac) ||
+			  mac_is_group(e->mac);
+	adjacency_write(&t->lines[i], f->is_up ? &c : NULL);
 	t->stats.writes++;
 }
 
@@ -199,6 +209,7 @@ static int make(struct neigh *t, uint16_t interface, const struct ip_addr *a, ui
 	if (f->first != SLOT_NONE)
 		t->entries[f->first].before = i;
 	f->first = i;
+	write_line(t, i);
 	*out = i;
 	return 0;
 }
@@ -280,7 +291,7 @@ int neigh_hold(struct neigh *t, uint16_t interface, const struct ip_addr *a, uin
 	uint32_t i;
 	int err;
 
-	if (!valid(interface, a))
+	if (!valid(interface, a) && !is_link(interface, a))
 		return -EINVAL;
 	i = find(t, interface, a);
 	if (i == SLOT_NONE) {

@@ -7,7 +7,9 @@
 // Writer:  control only. It says what it knows of interfaces and neighbours in any order; the
 //          lines follow, in place. An adjacency forwards when its interface is up and the
 //          neighbour is in a state of NUD_VALID (reachable, stale, delay, probe, permanent, noarp)
-//          with a unicast MAC; else packets for it are the kernel's (exception).
+//          with a unicast MAC; else packets for it are the kernel's (exception), and workers
+//          find its port there for the check of sources (rp_filter). A connected prefix is the
+//          adjacency of the address that no neighbour has: 0.0.0.0 or ::, which can only be held.
 // Life:    an adjacency is there while a next hop holds it or the kernel has the neighbour. Its
 //          number is used again one grace period after it has gone; till then workers find
 //          exception there.
