@@ -348,8 +348,11 @@ void exception_unmap_port(struct exception *e, port_id_t port)
 
 void exception_set_rate(struct exception *e, port_id_t port, uint32_t rate)
 {
-	atomic_store_explicit(&e->meter[port].interval, rate ? MAX(NS_PER_SEC / rate, 1u) : 0,
-		memory_order_relaxed);
+	struct meter *m = &e->meter[port];
+
+	atomic_store_explicit(
+		&m->interval, rate ? MAX(NS_PER_SEC / rate, 1u) : 0, memory_order_relaxed);
+	atomic_store_explicit(&m->next, 0, memory_order_relaxed);
 }
 
 bool exception_is_idle(const struct exception *e)
