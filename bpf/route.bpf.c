@@ -96,13 +96,11 @@ struct {
 } left SEC(".maps");
 
 // Whether the destination was left to the kernel.
-static __always_inline int is_left(struct route_left_key *key)
+static __always_inline int is_left(const struct route_shared *s, struct route_left_key *key)
 {
-	__u32 zero = 0;
-	const struct route_shared *s = bpf_map_lookup_elem(&shared, &zero);
 	const struct route_left *l;
 
-	if (!s || s->left_generation != s->generation)
+	if (s->left_generation != s->generation)
 		return 0;
 	l = bpf_map_lookup_elem(&left, key);
 	return l && l->generation == s->generation && l->until > bpf_ktime_get_coarse_ns();
@@ -124,7 +122,7 @@ static __always_inline int is_odd6(const __u32 *addr)
 	return first >> 24 == 0xff || first >> 22 == 0xfe80 >> 6 || !(addr[0] | addr[1]);
 }
 
-static __always_inline int judge4(const __u8 *ip, const __u8 *end)
+static __always_inline int judge4(const struct route_shared *s, const __u8 *ip, const __u8 *end)
 {
 	struct route_left_key left_key = {.family = FAMILY_IPV4};
 	struct route_key4 key = {.prefix_len = 32};
@@ -137,7 +135,7 @@ static __always_inline int judge4(const __u8 *ip, const __u8 *end)
 	if (is_odd4(src) || is_odd4(dst) || bpf_ntohl(dst) >> 16 == 0xa9fe) // 169.254/16
 		return ROUTE_PASS_ADDRESS;
 	left_key.addr[0] = dst;
-	if (is_left(&left_key))
+	if (is_left(s, &left_key))
 		return ROUTE_PASS_LEFT;
 	__builtin_memcpy(key.addr, &dst, sizeof(dst));
 	return bpf_map_lookup_elem(&local4, &key) ? ROUTE_PASS_LOCAL : N_ROUTE_PASSES;
@@ -152,7 +150,7 @@ static __always_inline int is_neighbour_discovery(const __u8 *ip, const __u8 *en
 	return ip[IPV6_HEADER_SIZE] >= 133 && ip[IPV6_HEADER_SIZE] <= 137;
 }
 
-static __always_inline int judge6(const __u8 *ip, const __u8 *end)
+static __always_inline int judge6(const struct route_shared *s, const __u8 *ip, const __u8 *end)
 {
 	struct route_left_key left_key = {.family = FAMILY_IPV6};
 	struct route_key6 key = {.prefix_len = 128};
@@ -165,7 +163,7 @@ static __always_inline int judge6(const __u8 *ip, const __u8 *end)
 	__builtin_memcpy(left_key.addr, ip + 24, sizeof(left_key.addr));
 	if (is_odd6(src) || is_odd6(left_key.addr))
 		return ROUTE_PASS_ADDRESS;
-	if (is_left(&left_key))
+	if (is_left(s, &left_key))
 		return ROUTE_PASS_LEFT;
 	__builtin_memcpy(key.addr, left_key.addr, sizeof(key.addr));
 	return bpf_map_lookup_elem(&local6, &key) ? ROUTE_PASS_LOCAL : N_ROUTE_PASSES;
@@ -178,15 +176,16 @@ static __always_inline int judge(struct xdp_md *ctx, int sees_tags)
 	const __u8 *end = (const __u8 *)(long)ctx->data_end;
 	__u32 zero = 0;
 	const struct route_interface *own = bpf_map_lookup_elem(&interface, &zero);
+	const struct route_shared *s = bpf_map_lookup_elem(&shared, &zero);
 	__u32 accelerate;
 	__be16 type, proto;
 	__u16 tci;
 	int verdict;
 
-	if (!own || data + ETHERNET_HEADER_SIZE > end)
+	if (!own || !s || data + ETHERNET_HEADER_SIZE > end)
 		return ROUTE_PASS_HEADER;
 	accelerate = *(const volatile __u32 *)&own->accelerate;
-	if (!accelerate)
+	if (!accelerate || *(const volatile __u32 *)s->owner & ROUTE_OWNER_DIED)
 		return ROUTE_PASS_OFF;
 	if (((*(const __u64 *)data ^ own->mac) & bpf_cpu_to_be64(~0xffffull)) != 0)
 		return ROUTE_PASS_MAC;
@@ -198,11 +197,11 @@ static __always_inline int judge(struct xdp_md *ctx, int sees_tags)
 	if (type == bpf_htons(ETHERTYPE_IPV4)) {
 		if (!(accelerate & ROUTE_ACCELERATE4))
 			return ROUTE_PASS_OFF;
-		verdict = judge4(data + ETHERNET_HEADER_SIZE, end);
+		verdict = judge4(s, data + ETHERNET_HEADER_SIZE, end);
 	} else if (type == bpf_htons(ETHERTYPE_IPV6)) {
 		if (!(accelerate & ROUTE_ACCELERATE6))
 			return ROUTE_PASS_OFF;
-		verdict = judge6(data + ETHERNET_HEADER_SIZE, end);
+		verdict = judge6(s, data + ETHERNET_HEADER_SIZE, end);
 	} else {
 		return ROUTE_PASS_NOT_IP;
 	}

@@ -47,7 +47,13 @@ struct route_interface {
 struct route_shared {
 	unsigned int generation;      // destinations left in an earlier one are forgotten
 	unsigned int left_generation; // that of the last destination left: no look-up before
+	// A robust mutex that a thread of the daemon holds. When it dies, of whatever, the kernel
+	// itself writes ROUTE_OWNER_DIED into the first word: before any descriptor is closed,
+	// which takes tens of milliseconds.
+	unsigned int owner[14];
 };
+
+#define ROUTE_OWNER_DIED 0x40000000 // FUTEX_OWNER_DIED
 
 struct route_left_key {
 	unsigned int family;
@@ -74,4 +80,4 @@ struct route_key6 {
 #define GUARD_PROGRAM    "garuda_guard" // by this name a guard is known to be ours
 #define GUARD_HANDLE     0x6a7da
 #define GUARD_PRIORITY   1
-#define EXCEPTION_VLANS  4096           // outer tags on the exception TAP; 0 is none
+#define EXCEPTION_VLANS  4096 // outer tags on the exception TAP; 0 is none

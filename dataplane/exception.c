@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "base/ring.h"
 #include "dataplane/counters.h"
-#include "dataplane/exception_tap.h"
+#include "dataplane/port/exception_tap.h"
 #include "dataplane/path/ethernet.h"
 #include "dataplane/port/admission.h"
 #include "dataplane/port/port.h"
@@ -193,6 +193,8 @@ static void finish(struct exception *e, const struct record *r, uint64_t now)
 		counter_add(err ? &e->errors : &e->written, 1);
 		if (unlikely(err == -EBADFD || err == -EIO))
 			atomic_store(&e->error, -err);
+		else if (unlikely(atomic_load_explicit(&e->error, memory_order_relaxed)) && !err)
+			atomic_store(&e->error, 0); // set up again
 	}
 	packet_free(&e->cache, r->packet);
 }
@@ -246,10 +248,14 @@ static void *exception_main(void *arg)
 {
 	struct exception *e = arg;
 
+	if (e->admission)
+		admission_live(e->admission);
 	atomic_store(&e->busy, true);
 	while (!atomic_load_explicit(&e->stop, memory_order_relaxed))
 		if (!run_once(e))
 			sleep_until_woken(e);
+	if (e->admission)
+		admission_end(e->admission);
 	return NULL;
 }
 

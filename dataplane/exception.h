@@ -3,8 +3,8 @@
 // the kernel, as if they had just come in by the interface that they came in by. The kernel then
 // does what it would have done without us: resolves a neighbour, answers by ICMP, fragments.
 //
-// A thread of its own writes them to a TAP (dataplane/exception_tap.h); workers only push to a ring
-// each, and wake the thread when it sleeps. A packet is the frame as it was received, its
+// A thread of its own writes them to a TAP (dataplane/port/exception_tap.h); workers only push to a
+// ring each, and wake the thread when it sleeps. A packet is the frame as it was received, its
 // offload request included.
 //
 // Threads: control creates, maps and destroys; exception_push() is for workers, one thread per

@@ -4,6 +4,8 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -27,6 +29,11 @@ struct admission {
 };
 
 static_assert(AF_INET == 2 && AF_INET6 == 10, "what the program has in its keys");
+
+static_assert(sizeof(pthread_mutex_t) <= sizeof(((struct route_shared *)0)->owner) &&
+		      offsetof(pthread_mutex_t, __data.__lock) == 0 &&
+		      FUTEX_OWNER_DIED == ROUTE_OWNER_DIED,
+	"the program knows where the mutex says that its owner died");
 
 static int create_map(int *out, enum bpf_map_type type, const char *name, size_t key, size_t value,
 	uint32_t max, uint32_t flags)
@@ -128,8 +135,8 @@ uint32_t admission_generation(const struct admission *a)
 int admission_leave(struct admission *a, const struct ip_addr *addr, uint32_t generation)
 {
 	struct route_left_key key = {.family = addr->family};
-	struct route_left left = {.generation = generation,
-		.until = clock_now_ns() + ADMISSION_LEFT_S * NS_PER_SEC};
+	struct route_left left = {
+		.generation = generation, .until = clock_now_ns() + ADMISSION_LEFT_S * NS_PER_SEC};
 
 	if (addr->family != AF_INET && addr->family != AF_INET6)
 		return -EINVAL;
@@ -145,6 +152,25 @@ int admission_leave(struct admission *a, const struct ip_addr *addr, uint32_t ge
 void admission_forget(struct admission *a)
 {
 	__atomic_store_n(&a->shared->generation, a->shared->generation + 1, __ATOMIC_RELEASE);
+}
+
+// Neither call ever waits: nobody else locks it.
+void admission_live(struct admission *a)
+{
+	pthread_mutex_t *m = (pthread_mutex_t *)a->shared->owner;
+	pthread_mutexattr_t attributes;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+	pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	pthread_mutex_init(m, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+	pthread_mutex_lock(m);
+}
+
+void admission_end(struct admission *a)
+{
+	pthread_mutex_unlock((pthread_mutex_t *)a->shared->owner);
 }
 
 static struct entry *find(struct admission *a, int ifindex)

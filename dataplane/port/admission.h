@@ -7,7 +7,7 @@
 // Interfaces are named by ifindex: all lie in one network namespace.
 //
 // Threads: control, but for admission_leave() and admission_generation(), which any thread may
-// call.
+// call, and the two of the thread whose life is the daemon's.
 #pragma once
 
 #include <stdbool.h>
@@ -45,6 +45,12 @@ void admission_switch_all(struct admission *, bool may_ip4, bool may_ip6); // ma
 
 // The interface's MAC changed. Until this call frames to the new one stay with the kernel.
 int admission_set_mac(struct admission *, int ifindex, struct mac);
+
+// -- a thread that lives as long as packets may be taken: the exception path's ------------------
+// When the calling thread dies between the two, as all do when the process is killed, nothing is
+// taken any more from that instant on. One thread at a time.
+void admission_live(struct admission *);
+void admission_end(struct admission *);
 
 // -- for the af_xdp port ------------------------------------------------------------------------
 struct route_interface; // bpf/shared.h

@@ -41,7 +41,7 @@ struct af_xdp_port {
 	struct admit *admit;
 	int netns_fd;  // -1 = our own
 	int packet_fd; // makes the netdev promiscuous, and sends what AF_XDP cannot: af_xdp_bulk.h
-	int guard;      // enum guard_state; negative = there is none of ours
+	int guard;     // enum guard_state; negative = there is none of ours
 	struct xsk *queue[PORT_QUEUES_MAX];
 };
 

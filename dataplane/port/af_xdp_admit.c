@@ -70,8 +70,8 @@ static struct bpf_program *choose(
 // *out is NULL on failure.
 static int map(const struct bpf_map *m, size_t size, void *out)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-		bpf_map__fd(m), 0);
+	void *p = mmap(
+		NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, bpf_map__fd(m), 0);
 
 	*(void **)out = p == MAP_FAILED ? NULL : p;
 	return p == MAP_FAILED ? -errno : 0;

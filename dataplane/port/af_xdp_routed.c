@@ -53,7 +53,8 @@ void routed_settle(struct port *port, const struct port_config *c, const struct 
 	if (strcmp(f->kind, "veth") == 0)
 		snprintf(port->warning, sizeof(port->warning),
 			"port %s: while XDP is attached to veth %s, its peer sends no segments "
-			"larger than the MTU (TSO, GSO): bulk TCP from there to this machine itself "
+			"larger than the MTU (TSO, GSO): bulk TCP from there to this machine "
+			"itself "
 			"costs more CPU",
 			port->name, c->netdev);
 	else

@@ -84,15 +84,15 @@ struct port_config {
 
 // Losses on the kernel's side of a port, cumulative since open.
 struct port_stats {
-	uint64_t kernel_ring_full;  // receive ring full: the worker was late
-	uint64_t kernel_fill_empty; // no frame to receive into
-	uint64_t kernel_invalid;    // frames that the kernel could not hand over (too long) or
-				    // descriptors it refused
-	uint64_t kernel_stalled;    // came while the worker stood still for PORT_STALL_NS
-	uint64_t kernel_no_socket;  // came in on a queue that the port has no socket for
-	uint64_t tx_merged;         // packets sent that left as part of the one before them
-	uint64_t tx_merged_bytes;   // their headers, which did not leave
-	uint64_t tx_bytes_copied;   // bytes that userspace copied for this port
+	uint64_t kernel_ring_full;      // receive ring full: the worker was late
+	uint64_t kernel_fill_empty;     // no frame to receive into
+	uint64_t kernel_invalid;        // frames that the kernel could not hand over (too long) or
+					// descriptors it refused
+	uint64_t kernel_stalled;        // came while the worker stood still for PORT_STALL_NS
+	uint64_t kernel_no_socket;      // came in on a queue that the port has no socket for
+	uint64_t tx_merged;             // packets sent that left as part of the one before them
+	uint64_t tx_merged_bytes;       // their headers, which did not leave
+	uint64_t tx_bytes_copied;       // bytes that userspace copied for this port
 	uint64_t passed[N_PORT_PASSES]; // routed: left to the kernel; these are not lost
 };
 
@@ -144,13 +144,13 @@ struct port {
 	port_id_t id;
 	const struct port_ops *ops;
 	uint16_t n_queues;
-	uint32_t mtu;                // bytes of the largest layer-3 packet
-	uint32_t mtu_max;            // the largest that the kind can carry; 0 = no limit
-	struct mac mac;              // of the netdev
-	int ifindex;                 // of the netdev in its namespace; 0 = none
-	char error[PORT_ERROR_SIZE]; // the sentence for the last failure of open
+	uint32_t mtu;                  // bytes of the largest layer-3 packet
+	uint32_t mtu_max;              // the largest that the kind can carry; 0 = no limit
+	struct mac mac;                // of the netdev
+	int ifindex;                   // of the netdev in its namespace; 0 = none
+	char error[PORT_ERROR_SIZE];   // the sentence for the last failure of open
 	char warning[PORT_ERROR_SIZE]; // what the port costs its netdev, a sentence; "" = nothing
-	void *driver;                // the kind's own state
+	void *driver;                  // the kind's own state
 	struct port_queue queue[PORT_QUEUES_MAX];
 };
 

@@ -45,8 +45,8 @@ rp_start() {
 	exec {rp_in}>&"${RPC[1]}" {rp_out}<&"${RPC[0]}"
 	read -r -t 10 -u "$rp_out" answer rp_tap
 	[ "$answer" = ready ] || { fail "routed_port: $answer $rp_tap" && finish; }
-	for prefix in $(ip -n "$GT_SWITCH" route show table local | awk '{ print $2 "/32" }' | grep -v /.*/) \
-		127.0.0.0/8 $(ip -n "$GT_SWITCH" -6 route show table local | awk '$2 ~ /:/ { print $2 "/128" }' | grep -v /.*/); do
+	for prefix in $(ip -n "$GT_SWITCH" route show table local | awk '{ print $2 "/32" }' | grep -v '/.*/') \
+		127.0.0.0/8 $(ip -n "$GT_SWITCH" -6 route show table local | awk '$2 ~ /:/ { print $2 "/128" }' | grep -v '/.*/'); do
 		rp local "$prefix"
 	done
 }
@@ -72,8 +72,15 @@ rp() {
 rp_quit() {
 	local text=${1:-every frame came back}
 	rp quit >"$GT_TMP/quit"
-	check "$text: $(cat "$GT_TMP/quit")" wait "$rp_pid"
+	ends "$text: $(cat "$GT_TMP/quit")" "$rp_pid"
 	exec {rp_in}>&- {rp_out}<&-
+}
+
+# ends TEXT PID: a process of ours ends, with status 0.
+ends() {
+	local status=0
+	wait "$2" || status=$?
+	check_equal "$1" $status 0
 }
 
 # taken PORT; passed PORT REASON

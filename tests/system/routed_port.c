@@ -11,13 +11,13 @@
 //	switch NETDEV IP4 IP6            0 or 1 each
 //	leave ADDRESS | forget           packets to it are "leave to the kernel" | nothing is left
 //	mac NETDEV MAC                   the netdev's MAC is another one now
-//	rate NETDEV N | unmap NETDEV     see dataplane/exception.h
+//	rate NETDEV N | [un]map NETDEV   see dataplane/exception.h
 //	reason NAME                      why all others go to the kernel (default no_neighbour)
 //	stats | idle                     as JSON | when nothing waits any more
-//	bench NETDEV N                   writes N packets of 10.0.1.2 to 10.0.2.2; prints ns per packet
-//	gso NETDEV PORT                  one packet that is ten datagrams to 10.0.2.2, as flow.py has them
-//	close NETDEV                     planned stop of one port
-//	quit                             all of them; exit status 1 if a frame is missing
+//	bench NETDEV N                   writes N packets of 10.0.1.2 to 10.0.2.2; prints ns per
+// packet 	gso NETDEV PORT                  one packet that is ten datagrams to 10.0.2.2, as
+// flow.py has them 	close NETDEV                     planned stop of one port 	quit all of
+// them; exit status 1 if a frame is missing
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -336,10 +336,13 @@ static void obey(char *line)
 	} else if (!strcmp(word[0], "mac") && mac_parse(word[2], &mac)) {
 		admission_set_mac(admission, port[find(word[1])]->ifindex, mac);
 	} else if (!strcmp(word[0], "rate")) {
-		exception_set_rate(
-			exception, (port_id_t)find(word[1]), (uint32_t)atoi(word[2]));
+		exception_set_rate(exception, (port_id_t)find(word[1]), (uint32_t)atoi(word[2]));
 	} else if (!strcmp(word[0], "unmap")) {
 		exception_unmap_port(exception, (port_id_t)find(word[1]));
+	} else if (!strcmp(word[0], "map")) {
+		unsigned i = find(word[1]);
+
+		exception_map_port(exception, (port_id_t)i, port[i]->ifindex);
 	} else if (!strcmp(word[0], "reason")) {
 		for (int r = 0; r < N_EXCEPTION_REASONS; r++)
 			if (!strcmp(exception_name(r), word[1]))

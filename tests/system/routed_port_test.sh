@@ -39,7 +39,7 @@ counted "ICMP transit" v-a taken 5 on a ping -q -c 5 -i 0.1 -W 1 10.0.2.2
 counted "ICMP transit, answers" v-b taken 5 on a ping -q -c 5 -i 0.1 -W 1 10.0.2.2
 counted "ICMPv6 transit" v-a taken 5 on a ping -q -c 5 -i 0.1 -W 1 fd00:2::2
 counted "transit to an interface that is no port" v-a taken 5 on a ping -q -c 5 -i 0.1 -W 1 10.0.3.2
-counted "transit at 1400 bytes" v-a taken 2 on a ping -q -c 2 -i 0.1 -W 1 -s 1372 -M do 10.0.2.2
+counted "transit at 1400 bytes" v-a taken 2 on a ping -q -c 2 -i 0.1 -W 1 -s 1372 -M 'do' 10.0.2.2
 for address in 10.0.2.2 fd00:2::2; do
 	spawn_on b iperf3 -s -1
 	wait_for 5 grep -q listening "$GT_TMP/log.$spawned"
@@ -51,7 +51,7 @@ for address in 10.0.2.2 fd00:2::2; do
 	wait_for 5 grep -q listening "$GT_TMP/log.$receiver"
 	counted "UDP transit to $address" v-a taken 50 on a "$GT_TOP/tests/system/datagrams.py" send $address 6000 \
 		--number 50 --size 700
-	check "every datagram is whole" wait "$receiver"
+	ends "every datagram is whole" "$receiver"
 done
 check_equal "no checksum is wrong in b" "$(on b nstat -asz TcpInCsumErrors UdpInCsumErrors Udp6InCsumErrors 2>/dev/null |
 	awk '!/^#/ { n += $2 } END { print n + 0 }')" 0
@@ -68,7 +68,7 @@ spawn_on b "$GT_TOP/tests/system/datagrams.py" receive 10.0.2.2 6000 --number 20
 receiver=$spawned
 wait_for 5 grep -q listening "$GT_TMP/log.$receiver"
 on a "$GT_TOP/tests/system/datagrams.py" send 10.0.2.2 6000 --number 20 --size 700
-check "unfinished checksums are finished right" wait "$receiver"
+ends "unfinished checksums are finished right" "$receiver"
 on sw ethtool -K v-b tx on >/dev/null 2>&1
 
 # -- what is not taken ---------------------------------------------------------------------------
@@ -89,8 +89,7 @@ for address in fe80::9 ff05::9 ::1 :: ::ffff:10.0.0.1; do
 	counted "from $address passes" v-a address 1 frames_send a "udp6 dst=$mac_a sip=$address dip=fd00:2::2"
 done
 expired() {
-	[[ $(on a ping -c 1 -W 1 -t 1 "$1") == *"ime to live exceeded"* ]] ||
-		[[ $(on a ping -c 1 -W 1 -t 1 "$1") == *"op limit"* ]]
+	[[ $(on a ping -c 1 -W 1 -t 1 "$1") =~ "ime to live exceeded"|"op limit" ]]
 }
 counted "TTL 1 passes, and is answered" v-a header 1 expired 10.0.2.2
 counted "hop limit 1 passes, and is answered" v-a header 1 expired fd00:2::2
@@ -141,6 +140,17 @@ check "is counted" [ "$(rp stats | jq .gone)" -ge 1 ]
 check_json "no write failed and every packet is accounted for" "$(rp stats)" '.errors == 0 and .error == 0 and
 	.pushed == .written + .gone + .stale and (.pushed + .metered + .full
 		== .ports["v-a"].taken + .ports["v-b"].taken - ([.ports[].rx_stale] | add) + 1)'
+rp rate v-a 0
+ip -n "$GT_SWITCH" link set "$rp_tap" down
+rp map v-a
+check_not "the TAP is down" on a ping -q -c 1 -W 1 10.0.2.2
+check_equal "which is told" "$(rp stats | jq .error)" 5
+ip -n "$GT_SWITCH" link set "$rp_tap" up
+check "up again, it works" on a ping -q -c 1 -W 1 10.0.2.2
+check_equal "and is told" "$(rp stats | jq .error)" 0
+ip -n "$GT_SWITCH" link del "$rp_tap"
+check_not "the TAP is deleted" on a ping -q -c 1 -W 1 10.0.2.2
+check_equal "which is told, too" "$(rp stats | jq .error)" 77
 rp_quit
 check "the kernel forwards" on a ping -q -c 2 -i 0.1 -W 1 10.0.2.2
 check_equal "the TAP is gone" "$(ip -n "$GT_SWITCH" link show type tun)" ""

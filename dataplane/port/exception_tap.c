@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dataplane/exception_tap.h"
+#include "dataplane/port/exception_tap.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
