@@ -73,7 +73,7 @@ def main():
     p.add_argument("port", type=int)
     p.add_argument("--rate", type=float, default=1000)
     p.add_argument("--seconds", type=float, default=1)
-    p.add_argument("--quiet", type=float, default=0.7)
+    p.add_argument("--quiet", type=float, default=1.5)
     args = p.parse_args()
     return {"send": send, "receive": receive}[args.command](args)
 

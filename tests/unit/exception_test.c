@@ -217,6 +217,24 @@ static void a_failed_write_is_counted(void **state)
 	close(pipe_ends[1]);
 }
 
+// Pushed just when the thread falls asleep: a packet may not be left lying in the ring.
+static void the_last_packet_wakes_the_thread(void **state)
+{
+	uint8_t b[128];
+
+	for (unsigned i = 0; i < 30000; i++) {
+		unsigned wait = random_below(1000);
+		uint64_t until = clock_now_ns() + 2 * NS_PER_SEC;
+
+		for (volatile unsigned k = 0; k < wait; k++)
+			continue;
+		assert_true(push(i % N_WORKERS, EXCEPTION_local));
+		// Does not sleep: the thread must not have the time to.
+		while (recv(theirs, b, sizeof(b), MSG_DONTWAIT) < 0)
+			assert_true(clock_now_ns() < until);
+	}
+}
+
 struct pusher {
 	pthread_t thread;
 	unsigned worker, pushed;
@@ -226,16 +244,12 @@ static void *push_many(void *arg)
 {
 	struct pusher *p = arg;
 
-	for (unsigned i = 0; i < 5000; i++) {
+	for (unsigned i = 0; i < 5000; i++)
 		p->pushed += push(p->worker, EXCEPTION_local);
-		if (i % 64 == 0)
-			usleep(50);
-	}
 	return NULL;
 }
 
-// The thread falls asleep again and again: no packet may be left lying in a ring.
-static void no_packet_is_forgotten(void **state)
+static void workers_push_at_the_same_time(void **state)
 {
 	struct pusher p[N_WORKERS] = {0};
 	struct timeval limit = {.tv_sec = 1};
@@ -251,6 +265,7 @@ static void no_packet_is_forgotten(void **state)
 		got++;
 	for (unsigned i = 0; i < N_WORKERS; i++)
 		pthread_join(p[i].thread, NULL);
+	assert_true(p[0].pushed + p[1].pushed > 0);
 	assert_int_equal(got + stats().stale, p[0].pushed + p[1].pushed);
 }
 
@@ -280,9 +295,11 @@ int main(void)
 			a_full_ring_refuses_and_what_waited_is_not_written, begin, end),
 		cmocka_unit_test_setup_teardown(a_port_without_interface, begin, end),
 		cmocka_unit_test_setup_teardown(a_failed_write_is_counted, begin, end),
-		cmocka_unit_test_setup_teardown(no_packet_is_forgotten, begin, end),
+		cmocka_unit_test_setup_teardown(the_last_packet_wakes_the_thread, begin, end),
+		cmocka_unit_test_setup_teardown(workers_push_at_the_same_time, begin, end),
 		cmocka_unit_test_setup_teardown(creation_survives_failing_memory, begin, end),
 	};
 
+	random_seed();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
