@@ -34,6 +34,11 @@ int routed_check(struct port *port, const struct port_config *c, const struct ne
 	if (!c->admission)
 		return port_fail(port, -EINVAL, "port %s: routed, but nothing says what to take",
 			port->name);
+	if (c->netns_fd >= 0)
+		return port_fail(port, -EOPNOTSUPP,
+			"port %s: a routed port's netdev lies in the daemon's own namespace: move "
+			"%s there, or run a daemon in the other one",
+			port->name, c->netdev);
 	// Frames that the exception path gives back would come to the program again, and to us.
 	if (c->generic_xdp)
 		return port_fail(port, -EOPNOTSUPP,

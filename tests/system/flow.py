@@ -6,8 +6,8 @@
     flow.py receive ADDRESS PORT [--quiet S]
 
 The receiver ends when nothing has come for --quiet seconds. It prints JSON: "sent" and "lost" (up
-to the last one that arrived), "gap_ms": the longest time, by the sender's clock, from one that
-arrived to the next one that did, "repeated", and "late_ms": the longest way of a datagram.
+to the last one that arrived), "gap_ms": the longest time, by the sender's clock, between two that
+arrived while those between them did not, "repeated", and "late_ms": the longest way of a datagram.
 """
 import argparse
 import json
@@ -59,7 +59,8 @@ def receive(args):
         times[number] = sent
         late = max(late, seconds + ns / 1e9 - sent)
     order = sorted(times)
-    gap = max((times[b] - times[a] for a, b in zip(order, order[1:])), default=0)
+    gap = max((times[b] - times[a] for a, b in zip(order, order[1:]) if b > a + 1),
+              default=0)
     total = order[-1] + 1 if order else 0
     print(json.dumps({"sent": total, "lost": total - len(order), "repeated": repeated,
                       "gap_ms": round(gap * 1000, 1), "late_ms": round(late * 1000, 1)}))

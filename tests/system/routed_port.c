@@ -171,8 +171,9 @@ static void print_stats(void)
 		if (!port[i] || port[i]->ops->read_stats(port[i], &s))
 			continue;
 		dataplane_counters(dp, -1, (port_id_t)i, &c);
-		printf("%s\"%s\": {\"taken\": %lu, \"rx_stale\": %lu", comma, port[i]->name,
-			c.rx_packets, c.drop[DROP_rx_stale]);
+		printf("%s\"%s\": {\"taken\": %lu, \"rx_stale\": %lu, \"kernel_lost\": %lu", comma,
+			port[i]->name, c.rx_packets, c.drop[DROP_rx_stale],
+			s.kernel_ring_full + s.kernel_fill_empty + s.kernel_invalid);
 		for (unsigned r = 0; r < N_PORT_PASSES; r++)
 			printf(", \"%s\": %lu", port_pass_name(r), s.passed[r]);
 		printf("}");
