@@ -56,6 +56,11 @@ void router_apply(struct router *, const struct nl_change *);
 // True once every kind was dumped completely (NL_END) and nothing of it waits for router_step().
 bool router_is_complete(const struct router *);
 
+// A route or its removal did not get into the tables (limit, no memory): the family is not taken
+// from the kernel any more, and says why. A new dump of routes that fits ends that: ask the mirror
+// for one when there may be room again.
+bool router_needs_dump(const struct router *);
+
 // Many at once: routes that follow each other go to the FIB together. `size`: bytes of records.
 void router_apply_batch(struct router *, const struct nl_change *first, size_t size);
 
@@ -85,7 +90,7 @@ struct router_interface {
 	uint32_t mtu;
 	bool is_up;
 	bool forwarding4, forwarding6; // the kernel's sysctls
-	uint8_t rp_filter; // 0 off, 1 strict, 2 loose: the stricter of all's and its own
+	uint8_t rp_filter; // of IPv4: 0 off, 1 strict, 2 loose; the greater of all's and its own
 	bool is_accelerated4, is_accelerated6; // packets of that family are taken from it
 	char reason[ROUTER_REASON_SIZE];       // why not (one of them)
 };

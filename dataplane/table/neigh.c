@@ -134,8 +134,7 @@ static bool is_link(uint16_t interface, const struct ip_addr *a)
 {
 	static const struct ip_addr zero;
 
-	return interface < NEIGH_MAX_INTERFACES &&
-	       (a->family == AF_INET || a->family == AF_INET6) &&
+	return interface < NEIGH_MAX_INTERFACES && (a->family == AF_INET || a->family == AF_INET6) &&
 	       !memcmp(a->b, zero.b, a->family == AF_INET ? 4 : 16);
 }
 
