@@ -149,4 +149,6 @@ void adjust_to_netdev(struct control *c, struct model_port *p, const struct netd
 		publish_request(c);
 	}
 	set_mtu(c, p, dev->mtu);
+	if (p->set.routed)
+		routing_port_changed(c, p);
 }

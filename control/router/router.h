@@ -78,8 +78,8 @@ struct router_port {
 int router_set_port(struct router *, int ifindex, const struct router_port *);
 
 // Why the kernel must forward what comes in by (in) or leaves by (out) this interface; "" = no
-// reason. ifindex 0: of all. From control/policy.
-void router_set_policy(struct router *, int ifindex, const char *in, const char *out);
+// reason. family: AF_INET, AF_INET6, 0 = both. ifindex 0: of all. From control/policy.
+void router_set_policy(struct router *, int ifindex, int family, const char *in, const char *out);
 
 // -- what is there ------------------------------------------------------------------------------
 struct router_interface {

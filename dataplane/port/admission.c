@@ -197,6 +197,19 @@ int admission_switch(struct admission *a, int ifindex, bool ip4, bool ip6)
 	return 0;
 }
 
+int admission_restrict(struct admission *a, int ifindex, bool may_ip4, bool may_ip6)
+{
+	struct entry *e = find(a, ifindex);
+	uint32_t set;
+
+	if (!e)
+		return -ENOENT;
+	set = e->interface->accelerate;
+	set_switches(e->interface, may_ip4 && set & ROUTE_ACCELERATE4,
+		may_ip6 && set & ROUTE_ACCELERATE6);
+	return 0;
+}
+
 void admission_switch_all(struct admission *a, bool may_ip4, bool may_ip6)
 {
 	a->may_ip4 = may_ip4;

@@ -41,6 +41,7 @@ void admission_forget(struct admission *); // nothing is left to the kernel any 
 
 // Which families are taken from the interface. 0, or -ENOENT: no routed port is open there.
 int admission_switch(struct admission *, int ifindex, bool ip4, bool ip6);
+int admission_restrict(struct admission *, int ifindex, bool may_ip4, bool may_ip6); // masks it
 void admission_switch_all(struct admission *, bool may_ip4, bool may_ip6); // masks what is set
 
 // The interface's MAC changed. Until this call frames to the new one stay with the kernel.

@@ -112,13 +112,13 @@ static void says_why_not(void **state)
 	assert_true(i.is_accelerated4 && !i.is_accelerated6);
 	assert_reason(&w, ETH2, "net.ipv6.conf.all.forwarding");
 	tell_forwarding(&w, AF_INET6, NETCONFA_IFINDEX_ALL, 1);
-	router_set_policy(w.router, 0, "nft: inet filter forward", "");
+	router_set_policy(w.router, 0, 0, "nft: inet filter forward", "");
 	assert_reason(&w, ETH2, "nft: inet filter forward");
-	router_set_policy(w.router, 0, "", "");
-	router_set_policy(w.router, ETH2, "tc ingress", "");
+	router_set_policy(w.router, 0, 0, "", "");
+	router_set_policy(w.router, ETH2, 0, "tc ingress", "");
 	assert_reason(&w, ETH2, "tc ingress");
 	assert_reason(&w, ETH1, "");
-	router_set_policy(w.router, ETH2, "", "");
+	router_set_policy(w.router, ETH2, 0, "", "");
 	assert_reason(&w, ETH2, "");
 	tell_link(&w, NL_GONE, ETH2, 0);
 	assert_reason(&w, ETH2, "not there");
@@ -351,14 +351,14 @@ static void leaves_what_it_cannot_do(void **state)
 	tell_route(&w, NL_GONE, &r);
 	assert_forward(&w, "fd00:99::1", 1, 10);
 	// Policy at the way out.
-	router_set_policy(w.router, ETH1, "", "tc egress");
+	router_set_policy(w.router, ETH1, 0, "", "tc egress");
 	world_settle(&w);
 	assert_seen(&w, "20.2.0.1", "kernel");
 	assert_seen(&w, "10.1.0.1", "kernel");
 	assert_forward(&w, "20.1.0.1", 2, 20);
 	assert_reason(&w, ETH1, ""); // what comes in by it may go out elsewhere
 	w.n_leave = 0;
-	router_set_policy(w.router, ETH1, "", "");
+	router_set_policy(w.router, ETH1, 0, "", "");
 	world_settle(&w);
 	assert_forward(&w, "20.2.0.1", 1, 10);
 	assert_forward(&w, "10.1.0.1", 1, 10);
