@@ -45,7 +45,7 @@ static uint32_t next_hop(struct routes *t, unsigned port, unsigned number)
 {
 	struct ip_addr a = {AF_INET, {192, 0, 2, (uint8_t)(1 + number)}};
 	struct mac mac = {{2, 0, 0, 1, 0, (uint8_t)number}};
-	uint32_t adjacency, next;
+	uint32_t adjacency, next = 0;
 
 	if (neigh_hold(t->neigh, (uint16_t)port, &a, &adjacency) ||
 		neigh_update(t->neigh, (uint16_t)port, &a, NUD_REACHABLE, &mac) ||
