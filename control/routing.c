@@ -394,6 +394,7 @@ static void stop(struct routing *r)
 	loop_timer_cancel(loop, &r->poll);
 	loop_timer_cancel(loop, &r->audit);
 	loop_job_cancel(loop, &r->step);
+	keepalive_stop(&r->keepalive);
 	if (r->mirror)
 		loop_unwatch(loop, &r->mirror_io);
 	if (r->policy)
@@ -467,7 +468,9 @@ static int make_parts(struct routing *r, const char **what, char *error)
 		return err;
 	*what = "the mirror of the kernel's tables";
 	err = mirror_start(&r->mirror, &(struct mirror_config){.netns_fd = -1});
-	return err ? err : watch(r);
+	if (!err)
+		err = watch(r);
+	return err ? err : keepalive_start(&r->keepalive, c->loop, r->router);
 }
 
 int routing_start(struct control *c, char *error)

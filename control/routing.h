@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "control/keepalive.h"
 #include "control/loop.h"
 #include "control/model.h"
 
@@ -42,6 +43,7 @@ struct routing {
 	struct policy *policy;
 	struct admission *admission;
 	struct exception *exception;
+	struct keepalive keepalive;
 	struct loop_io mirror_io, policy_io;
 	struct loop_timer poll, audit;
 	struct loop_job step;

@@ -99,9 +99,9 @@ static int add_port(struct rpc_call *call, const struct port_settings *set, stru
 	return 0;
 }
 
-static int printf_like(2, 3) note(struct rpc_reason_array *notes, const char *format, ...)
+static int printf_like(2, 3) note(struct rpc_port_add_result *result, const char *format, ...)
 {
-	struct rpc_reason *n = rpc_reason_array_append(notes);
+	struct rpc_reason *n = rpc_reason_array_append(&result->notes);
 	va_list ap;
 
 	if (!n)
@@ -109,6 +109,7 @@ static int printf_like(2, 3) note(struct rpc_reason_array *notes, const char *fo
 	va_start(ap, format);
 	vsnprintf(n->text, sizeof(n->text), format, ap);
 	va_end(ap);
+	result->has_notes = true;
 	return 0;
 }
 
@@ -126,14 +127,14 @@ static int add_one(
 	result->oper = p->oper;
 	result->has_reason = p->reason[0];
 	snprintf(result->reason, sizeof(result->reason), "%s", p->reason);
-	return p->port && p->port->warning[0] ? note(&result->notes, "%s", p->port->warning) : 0;
+	return p->port && p->port->warning[0] ? note(result, "%s", p->port->warning) : 0;
 }
 
 // 'port add all --routed'
 struct adding {
 	struct rpc_call *call;
 	const struct port_settings *like;
-	struct rpc_reason_array *notes;
+	struct rpc_port_add_result *result;
 	unsigned n_added;
 	bool no_memory;
 };
@@ -148,13 +149,13 @@ static void add_suitable(void *arg, const char *netdev, const char *reason)
 	snprintf(set.name, sizeof(set.name), "%s", netdev);
 	snprintf(set.netdev, sizeof(set.netdev), "%s", netdev);
 	if (reason[0]) {
-		err = note(a->notes, "%s: left alone: it %s", netdev, reason);
+		err = note(a->result, "%s: left alone: it %s", netdev, reason);
 	} else if (add_port(a->call, &set, &p)) {
-		err = note(a->notes, "%s: left alone: %.200s", netdev, a->call->fault.text);
+		err = note(a->result, "%s: left alone: %.200s", netdev, a->call->fault.text);
 		a->call->fault = (struct rpc_fault){0};
 	} else {
 		a->n_added++;
-		err = note(a->notes, "%s: routed port%s%.200s", netdev,
+		err = note(a->result, "%s: routed port%s%.200s", netdev,
 			p->port && p->port->warning[0] ? "; " : "",
 			p->port ? p->port->warning : "");
 	}
@@ -165,7 +166,7 @@ static int add_all(
 	struct rpc_call *call, const struct port_settings *like, struct rpc_port_add_result *result)
 {
 	struct control *c = call->ctx;
-	struct adding a = {.call = call, .like = like, .notes = &result->notes};
+	struct adding a = {.call = call, .like = like, .result = result};
 	int err = suitable_interfaces(c->model, add_suitable, &a);
 
 	if (err || a.no_memory)

@@ -134,6 +134,12 @@ struct router_neighbour {
 size_t router_walk_neigh(
 	const struct router *, uint32_t *cursor, struct router_neighbour *out, size_t max);
 
+// Neighbours that packets were sent by since the last such walk, and whose answers the kernel does
+// not know to be recent (NUD_STALE): the caller asks the kernel to see to them, which it does not
+// do by itself for traffic that it does not see. One page of a walk as above.
+void router_walk_used(struct router *, uint32_t *cursor, unsigned max,
+	void (*visit)(void *arg, int ifindex, const struct ip_addr *), void *arg);
+
 struct router_stats {
 	uint64_t routes4, routes6, max_routes4, max_routes6; // in the RIB
 	uint64_t fib4, fib6;

@@ -164,6 +164,7 @@ static fast_inline void send_all(struct worker *w, struct l3_run *run, const str
 	uint16_t ethertype, bool is_plain)
 {
 	const struct adjacency *lines = neigh_lines(run->s->neigh);
+	_Atomic uint8_t *used = neigh_used(run->s->neigh);
 	struct burst *b = run->b;
 	const unsigned n = lane->n;
 
@@ -179,6 +180,7 @@ static fast_inline void send_all(struct worker *w, struct l3_run *run, const str
 			l3_judge(run, i, refusal(b, lane->hit[k], r));
 			continue;
 		}
+		neigh_mark_used(used, nexthop_hit_adjacency(lane->hit[k]));
 		b->egress[i] = rewrite_port(r);
 		send_on(w, b->packet[i], r, lane->size[k], lane->hop[k], ethertype, is_plain);
 	}
