@@ -83,7 +83,7 @@ void crowd_set(struct router *r, struct crowd *c, struct set *s, uint8_t tos, bo
 		struct alternative *more = mem_zalloc(max * sizeof(*more), 0);
 
 		if (!more) { // then it is not forgotten that there is one more
-			c->is_uncertain = true;
+			c->is_short = true;
 			r->stats.refused++;
 			return;
 		}
@@ -119,15 +119,15 @@ static struct set *outcome(struct router *r, const struct crowd *c)
 	unsigned f = family_index(c->key.prefix.addr.family);
 	bool all_local = true;
 
-	if (c->n == 1 && !c->is_uncertain && c->key.preference != PREFER_SPECIAL)
+	if (c->n == 1 && !c->is_uncertain && !c->is_short && !is_special(c->key.preference))
 		return c->alternatives[0].set;
 	for (uint32_t k = 0; k < c->n; k++)
 		all_local &= c->alternatives[k].set->kind == NEXTHOP_LOCAL;
-	if (all_local && c->n && c->key.preference == PREFER_LOCAL)
+	if (all_local && c->n && !c->is_short && c->key.preference == PREFER_LOCAL)
 		return r->local[f];
-	return r->fallback[f][c->key.preference == PREFER_LOCAL  ? SET_LOCAL
-			      : c->key.preference == PREFER_MAIN ? SET_MAIN
-								 : SET_DEFAULT];
+	if (c->key.preference <= PREFER_LOCAL)
+		return r->fallback[f][SET_LOCAL];
+	return r->fallback[f][c->key.preference == PREFER_DEFAULT ? SET_DEFAULT : SET_MAIN];
 }
 
 static void forget(struct router *r, struct crowd *c)
@@ -147,7 +147,7 @@ static void forget(struct router *r, struct crowd *c)
 // Setting in one table and then removing in the other, so that the prefix is never without.
 static void settle(struct router *r, struct crowd *c)
 {
-	struct set *s = c->n || c->is_uncertain ? outcome(r, c) : NULL;
+	struct set *s = c->n || c->is_short ? outcome(r, c) : NULL;
 	int place = s ? install_place(r, &c->key.prefix, s) : RIB_COUNTS;
 	struct rib_change changes[2] = {
 		{.route = routes_rib(r, &c->key, s)}, {.route = routes_rib(r, &c->key, NULL)}};
@@ -199,9 +199,9 @@ void crowds_sweep(struct router *r)
 			for (uint32_t k = c->n; k-- > 0;)
 				if (c->alternatives[k].generation != r->generation[NL_ROUTE])
 					drop(r, c, k);
-			if (c->is_uncertain)
+			if (c->is_uncertain || c->is_short)
 				dirty(r, c);
-			c->is_uncertain = false;
+			c->is_uncertain = c->is_short = false;
 		}
 	crowds_settle(r);
 }

@@ -242,11 +242,15 @@ bool rib_pass_step(struct router *r)
 	static const struct rib_filter all = RIB_FILTER;
 	struct rib_entry page[PAGE];
 	struct pass *p = &r->rib_pass;
+	size_t n = PAGE;
 
 	if (r->is_resyncing || !pass_runs(p, 0))
 		return false;
-	for (unsigned k = 0; k < PAGES && p->at != RIB_WALK_END; k++)
-		replace_page(r, page, rib_walk(r->rib, &all, &p->at, page, PAGE));
+	// A page that is not full has looked at many places already.
+	for (unsigned k = 0; k < PAGES && n == PAGE && p->at != RIB_WALK_END; k++) {
+		n = rib_walk(r->rib, &all, &p->at, page, PAGE);
+		replace_page(r, page, n);
+	}
 	p->is_running = p->at != RIB_WALK_END;
 	return p->is_running || p->is_wanted;
 }

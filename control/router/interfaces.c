@@ -96,7 +96,7 @@ void interface_gc(struct router *r, struct interface *i)
 {
 	uint32_t at;
 
-	if (i->is_known || i->n_hops || i->n_neighbours || i->port.port != PORT_NONE)
+	if (i->is_kept || i->is_known || i->n_hops || i->n_neighbours || i->port.port != PORT_NONE)
 		return;
 	forget_number(r, i);
 	if (has_policy(i) || i->n_addresses || i->was_told ||
@@ -265,8 +265,10 @@ void interfaces_apply_link(struct router *r, const struct nl_link *l)
 	if (l->change.verb == NL_GONE) {
 		if (!was_known)
 			return;
+		i->is_kept = true;
 		lose(r, i);
 		derive(r);
+		i->is_kept = false;
 		interface_gc(r, i);
 		interfaces_refresh(r); // it may have been the master of others
 		return;
@@ -361,9 +363,11 @@ void interfaces_apply_address(struct router *r, const struct nl_address *a)
 	i = interface_find(r, a->ifindex);
 	if (!i)
 		return;
+	i->is_kept = true;
 	k = find_address(i, &a->prefix);
 	if (k < i->n_addresses && drop_address(r, i, k))
 		derive(r);
+	i->is_kept = false;
 	interface_gc(r, i);
 }
 

@@ -162,8 +162,7 @@ void router_destroy(struct router *r)
 	if (!r)
 		return;
 	for (uint32_t k = 0; k < r->n_queued; k++)
-		if (r->queue[k].set)
-			set_unref(r, r->queue[k].set);
+		set_unref(r, r->queue[k].set);
 	crowds_free(r);
 	rib_destroy(r->rib);
 	sets_free(r);

@@ -57,6 +57,7 @@ struct interface {
 	int32_t ifindex;
 	uint32_t generation;
 	bool is_known; // the link is there; else only what others said of its number
+	bool is_kept;  // interface_gc() waits
 	struct nl_link link;
 	struct netconf conf[FAMILIES];
 	struct address *addresses;
@@ -154,6 +155,8 @@ struct set {
 
 // The set of a route, with a reference; NULL: it could not be had.
 struct set *set_get(struct router *, const struct set *key);
+struct set *set_find(struct router *, const struct set *key); // not made if it is not there
+bool set_is(const struct set *, const struct set *key);
 void set_unref(struct router *, struct set *);
 void set_gc(struct router *, struct set *); // unless somebody needs it
 struct set *set_of(const struct router *, uint32_t nexthop);
@@ -207,8 +210,19 @@ void objects_free(struct router *);
 // of the local table).
 enum { RIB_COUNTS, RIB_PARKED };
 
-// Preferences: routes by which only the kernel can choose come before all.
-enum { PREFER_SPECIAL, PREFER_LOCAL, PREFER_MAIN, PREFER_DEFAULT };
+// Preferences: table after table, and in each first the routes by which only the kernel can choose.
+enum {
+	PREFER_LOCAL_SPECIAL,
+	PREFER_LOCAL,
+	PREFER_MAIN_SPECIAL,
+	PREFER_MAIN,
+	PREFER_DEFAULT,
+};
+
+static inline bool is_special(uint8_t preference)
+{
+	return preference == PREFER_LOCAL_SPECIAL || preference == PREFER_MAIN_SPECIAL;
+}
 
 struct route_key {
 	struct ip_prefix prefix;
@@ -220,8 +234,8 @@ struct route_key {
 #define QUEUE_BITS 65536 // of a filter: few keys are taken for another one
 struct queued {
 	struct route_key key;
-	struct set *set; // NULL = removal
-	bool is_replace;
+	struct set *set; // of a removal: what is to be there
+	bool is_removal, is_replace;
 	uint32_t first; // of its changes
 	uint8_t n;
 };
@@ -248,6 +262,7 @@ struct crowd {
 	struct alternative *alternatives;
 	uint32_t n, max;
 	bool is_uncertain; // some are there no more, and nobody said which
+	bool is_short;     // for want of memory not all are here
 	bool is_dirty;
 };
 

@@ -58,7 +58,7 @@ static bool key_of(const struct nl_route *n, struct route_key *k, uint8_t *table
 	// A route for some packets only leaves the others to less specific ones, past those of
 	// other metrics: before all of them.
 	if (n->tos || n->has_source) {
-		k->preference = PREFER_SPECIAL;
+		k->preference = *table == SET_LOCAL ? PREFER_LOCAL_SPECIAL : PREFER_MAIN_SPECIAL;
 		k->metric = 0;
 	}
 	return true;
@@ -128,21 +128,21 @@ static void make_room(struct router *r, const struct route_key *k)
 }
 
 // Takes over the caller's reference.
-static void enqueue(struct router *r, const struct route_key *k, struct set *s, bool is_replace)
+static struct queued *enqueue(
+	struct router *r, const struct route_key *k, struct set *s, bool is_removal)
 {
-	struct queued *q;
-	struct rib_route route, other;
+	struct queued *q = &r->queue[r->n_queued++];
+	struct rib_route route = routes_rib(r, k, is_removal ? NULL : s), other = route;
 
-	q = &r->queue[r->n_queued++];
-	*q = (struct queued){*k, s, is_replace, r->n_changes, 0};
-	other = route = routes_rib(r, k, s);
+	*q = (struct queued){.key = *k, .set = s, .is_removal = is_removal, .first = r->n_changes};
 	other.table = route.table == RIB_COUNTS ? RIB_PARKED : RIB_COUNTS;
-	push(r, q, &route, !s);
+	push(r, q, &route, is_removal);
 	if (other.table == RIB_COUNTS || r->n_parking ||
 		rib_count(r->rib, RIB_PARKED, k->prefix.addr.family))
 		push(r, q, &other, true);
 	if (route.table == RIB_PARKED)
 		r->n_parking++;
+	return q;
 }
 
 void routes_refused(struct router *r, uint8_t family)
@@ -158,19 +158,89 @@ void routes_refused(struct router *r, uint8_t family)
 }
 
 // Of a crowd: what was there before, and what came. Both stay.
-static void begin_crowd(struct router *r, const struct queued *q, struct set *was)
+static struct crowd *begin_crowd(
+	struct router *r, const struct route_key *k, struct set *was, struct set *fresh)
 {
-	struct crowd *c = crowd_get(r, &q->key);
+	struct crowd *c = crowd_get(r, k);
 
 	if (!c) {
-		routes_refused(r, q->key.prefix.addr.family);
-		return;
+		routes_refused(r, k->prefix.addr.family);
+		return NULL;
 	}
 	crowd_set(r, c, was, 0, false);
-	crowd_set(r, c, q->set, 0, false);
+	if (fresh)
+		crowd_set(r, c, fresh, 0, false);
+	return c;
 }
 
-static void conclude(struct router *r, struct queued *q)
+static bool is_stand_in(const struct router *r, const struct set *s)
+{
+	unsigned f = family_index(s->family);
+
+	return s == r->local[f] || s == r->fallback[f][s->table];
+}
+
+// Whether the kernel's removal of another route says nothing of the one that is there.
+static bool was_removed_before(const struct router *r, const struct set *gone)
+{
+	const struct object *o = gone->object ? object_find(r, gone->object) : NULL;
+
+	if (gone->object)
+		return !o || !o->is_there;
+	for (unsigned i = 0; i < gone->n_hops; i++) {
+		const struct interface *f = interface_find(r, gone->hops[i].ifindex);
+
+		if (f && f->is_known && f->link.flags & IFF_UP)
+			return false;
+	}
+	return gone->n_hops;
+}
+
+// The kernel has removed another route than the one that is there. If the interface's end or the
+// object's said so already that is well; else something was missed, and the kernel decides.
+static void protect(
+	struct router *r, const struct route_key *k, struct set *was, const struct set *gone)
+{
+	struct crowd *c;
+
+	if (was_removed_before(r, gone))
+		return;
+	c = begin_crowd(r, k, was, NULL);
+	if (c)
+		c->is_uncertain = true;
+}
+
+static void conclude_removal(struct router *r, const struct queued *q, struct set *was)
+{
+	struct rib_change back = {.route = routes_rib(r, &q->key, was)};
+
+	if (was == q->set || was->state == SET_DOOMED || is_stand_in(r, was))
+		return;
+	rib_change_bulk(r->rib, &back, 1);
+	if (back.result)
+		routes_refused(r, q->key.prefix.addr.family);
+	else
+		protect(r, &q->key, was, q->set);
+}
+
+static void conclude_set(struct router *r, const struct queued *q, struct set *was, bool is_fresh)
+{
+	bool is_resync = r->is_resyncing && r->n_dumps[NL_ROUTE];
+
+	if (was == q->set)
+		return;
+	if (!was) {
+		r->stats.corrected += is_resync && !r->is_sweeping;
+		return;
+	}
+	// While a dump is read: what it has not named is no longer there, or will be named.
+	if (!q->is_replace && was->state != SET_DOOMED && (!r->is_resyncing || is_fresh))
+		begin_crowd(r, &q->key, was, q->set);
+	else
+		r->stats.corrected += is_resync && !is_fresh;
+}
+
+static void conclude(struct router *r, const struct queued *q)
 {
 	const struct rib_change *c = &r->changes[q->first];
 	struct set *was = NULL;
@@ -184,16 +254,11 @@ static void conclude(struct router *r, struct queued *q)
 			is_fresh = c[i].was_current;
 		}
 	}
-	if (q->set && was && was != q->set) {
-		// While a dump is read: what it has not named is no longer there, or will be named.
-		if (!q->is_replace && was->state != SET_DOOMED && (!r->is_resyncing || is_fresh))
-			begin_crowd(r, q, was);
-		else if (r->is_resyncing && !is_fresh && r->n_dumps[NL_ROUTE])
-			r->stats.corrected++;
-	} else if (q->set && !was && r->is_dumping[NL_ROUTE] && r->n_dumps[NL_ROUTE]) {
-		r->stats.corrected++;
-	}
-	if (was && was != q->set)
+	if (!q->is_removal)
+		conclude_set(r, q, was, is_fresh);
+	else if (was)
+		conclude_removal(r, q, was);
+	if (was != q->set)
 		set_gc(r, was);
 }
 
@@ -210,8 +275,7 @@ void routes_flush(struct router *r)
 		for (uint32_t i = 0; i < n; i++)
 			conclude(r, &r->queue[i]);
 		for (uint32_t i = 0; i < n; i++)
-			if (r->queue[i].set)
-				set_unref(r, r->queue[i].set);
+			set_unref(r, r->queue[i].set);
 	}
 	crowds_settle(r);
 }
@@ -285,29 +349,35 @@ static bool subtract(
 	return left->set.n_hops;
 }
 
-static void remove_route(
-	struct router *r, const struct nl_route *n, const struct route_key *k, union set_key *key)
+static void remove_route(struct router *r, const struct nl_route *n, const struct route_key *k,
+	const union set_key *key)
 {
 	struct crowd *c = crowd_find(r, k);
+	struct set *s = set_find(r, &key->set), *was;
 	union set_key left;
 
 	if (c) {
-		struct set *s = set_get(r, &key->set);
-
-		if (s) {
+		if (s)
 			crowd_remove(r, c, s, n->tos, n->has_source);
-			set_unref(r, s);
+	} else if (is_special(k->preference)) {
+		// It was never there.
+	} else if (k->prefix.addr.family == AF_INET6 && r->n_multi6 && !n->nexthop &&
+		   subtract(r, k, &key->set, &left)) {
+		enqueue(r, k, set_for(r, &left.set), false)->is_replace = true;
+	} else if (s) {
+		enqueue(r, k, s, true);
+		return;
+	} else {
+		was = current(r, k);
+		if (was && (was->state == SET_DOOMED || is_stand_in(r, was))) {
+			was->n_refs++;
+			enqueue(r, k, was, true);
+		} else if (was) {
+			protect(r, k, was, &key->set);
 		}
-		return;
 	}
-	if (k->preference == PREFER_SPECIAL)
-		return;
-	if (k->prefix.addr.family == AF_INET6 && r->n_multi6 && !n->nexthop &&
-		subtract(r, k, &key->set, &left)) {
-		enqueue(r, k, set_for(r, &left.set), true);
-		return;
-	}
-	enqueue(r, k, NULL, false);
+	if (s)
+		set_unref(r, s);
 }
 
 void routes_apply(struct router *r, const struct nl_route *n)
@@ -331,17 +401,17 @@ void routes_apply(struct router *r, const struct nl_route *n)
 	if (n->is_append && k.prefix.addr.family == AF_INET6 && !c && unite(r, &k, &key))
 		is_replace = true;
 	s = set_for(r, &key.set);
-	if (!c && k.preference == PREFER_SPECIAL)
+	if (!c && is_special(k.preference))
 		c = crowd_get(r, &k);
 	if (c) {
 		c->is_uncertain |= is_replace;
 		crowd_set(r, c, s, n->tos, n->has_source);
 		set_unref(r, s);
-	} else if (k.preference == PREFER_SPECIAL) {
+	} else if (is_special(k.preference)) {
 		routes_refused(r, k.prefix.addr.family);
 		set_unref(r, s);
 	} else {
-		enqueue(r, &k, s, is_replace);
+		enqueue(r, &k, s, false)->is_replace = is_replace;
 	}
 }
 

@@ -49,7 +49,7 @@ static bool same_hop(const struct set_hop *a, const struct set_hop *b)
 	       addr_equal(&a->gateway, &b->gateway);
 }
 
-static bool same_set(const struct set *a, const struct set *b)
+bool set_is(const struct set *a, const struct set *b)
 {
 	if (a->object != b->object || a->mtu != b->mtu || a->family != b->family ||
 		a->type != b->type || a->protocol != b->protocol || a->table != b->table ||
@@ -314,24 +314,40 @@ undo:
 	return NULL;
 }
 
-struct set *set_get(struct router *r, const struct set *key)
+static struct set *find(struct router *r, const struct set *key, uint64_t *hash)
 {
 	struct set *s = r->last_set;
-	uint64_t hash;
 
-	if (s && same_set(s, key)) {
-		s->n_refs++;
+	if (s && set_is(s, key))
 		return s;
-	}
-	hash = hash_of(r, key);
-	for (s = r->set_heads[hash & (HEADS - 1)]; s; s = s->next)
-		if (s->hash == hash && same_set(s, key))
+	*hash = hash_of(r, key);
+	for (s = r->set_heads[*hash & (HEADS - 1)]; s; s = s->next)
+		if (s->hash == *hash && set_is(s, key))
 			break;
+	if (s)
+		r->last_set = s;
+	return s;
+}
+
+struct set *set_find(struct router *r, const struct set *key)
+{
+	uint64_t hash;
+	struct set *s = find(r, key, &hash);
+
+	if (s)
+		s->n_refs++;
+	return s;
+}
+
+struct set *set_get(struct router *r, const struct set *key)
+{
+	uint64_t hash;
+	struct set *s = find(r, key, &hash);
+
 	if (s)
 		s->n_refs++;
 	else
-		s = make(r, key, hash);
-	r->last_set = s;
+		r->last_set = s = make(r, key, hash);
 	return s;
 }
 

@@ -70,8 +70,9 @@ static void tell_hops(const struct router *r, const struct set *s, struct router
 static void tell(const struct router *r, const struct rib_route *route, struct router_route *out)
 {
 	static const uint32_t tables[] = {
-		[PREFER_SPECIAL] = RT_TABLE_UNSPEC,
+		[PREFER_LOCAL_SPECIAL] = RT_TABLE_LOCAL,
 		[PREFER_LOCAL] = RT_TABLE_LOCAL,
+		[PREFER_MAIN_SPECIAL] = RT_TABLE_MAIN,
 		[PREFER_MAIN] = RT_TABLE_MAIN,
 		[PREFER_DEFAULT] = RT_TABLE_DEFAULT,
 	};

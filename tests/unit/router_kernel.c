@@ -10,7 +10,7 @@
 
 #include "base/compiler.h"
 
-static unsigned pick(struct kernel *k, unsigned below)
+unsigned k_pick(struct kernel *k, unsigned below)
 {
 	return operations_pick(k->o, below);
 }
@@ -27,9 +27,15 @@ static const char *const prefixes[2][K_PREFIXES] = {
 };
 #define CONNECTED 5 // + ifindex: the prefix of the link
 
+// Read once: they are asked for millions of times.
 struct ip_prefix k_prefix(unsigned family, unsigned number)
 {
-	return prefix(prefixes[family][number]);
+	static struct ip_prefix read[2][K_PREFIXES];
+	struct ip_prefix *p = &read[family][number];
+
+	if (!p->addr.family)
+		*p = prefix(prefixes[family][number]);
+	return *p;
 }
 
 static const char *neighbour_text(int ifindex, unsigned family, unsigned n, char *text, size_t size)
@@ -43,13 +49,17 @@ static const char *neighbour_text(int ifindex, unsigned family, unsigned n, char
 
 struct ip_addr k_neighbour_addr(int ifindex, unsigned family, unsigned n)
 {
+	static struct ip_addr read[K_LINKS + 1][2][K_NEIGHBOURS];
+	struct ip_addr *a = &read[ifindex][family][n];
 	char text[IP_TEXT_SIZE];
 
-	return addr(neighbour_text(ifindex, family, n, text, sizeof(text)));
+	if (!a->family)
+		*a = addr(neighbour_text(ifindex, family, n, text, sizeof(text)));
+	return *a;
 }
 
 // -- records --------------------------------------------------------------------------------
-static void say_link(const struct kernel *k, int i, enum nl_verb verb)
+void k_say_link(const struct kernel *k, int i, enum nl_verb verb)
 {
 	const struct k_link *l = &k->links[i];
 
@@ -60,7 +70,7 @@ static void say_link(const struct kernel *k, int i, enum nl_verb verb)
 					 : LINK_IDLE);
 }
 
-static void say_conf(const struct kernel *k, int i)
+void k_say_conf(const struct kernel *k, int i)
 {
 	for (unsigned f = 0; f < 2 && !k->is_lossy; f++) {
 		struct nl_netconf n = {{NL_NETCONF, NL_SET, sizeof(n), 0}, f ? AF_INET6 : AF_INET,
@@ -70,7 +80,7 @@ static void say_conf(const struct kernel *k, int i)
 	}
 }
 
-static void say_address(const struct kernel *k, int i, unsigned n, enum nl_verb verb)
+void k_say_address(const struct kernel *k, int i, unsigned n, enum nl_verb verb)
 {
 	char text[32];
 
@@ -79,7 +89,7 @@ static void say_address(const struct kernel *k, int i, unsigned n, enum nl_verb 
 		tell_address(k->w, verb, i, text);
 }
 
-static void say_neighbour(const struct kernel *k, int i, unsigned f, unsigned n, enum nl_verb verb)
+void k_say_neighbour(const struct kernel *k, int i, unsigned f, unsigned n, enum nl_verb verb)
 {
 	const struct k_neighbour *e = &k->neighbours[i][f][n];
 	char text[IP_TEXT_SIZE];
@@ -97,7 +107,7 @@ static void fill_hop(struct nl_hop *h, const struct k_hop *from, unsigned family
 		h->gateway = k_neighbour_addr(from->ifindex, family, from->gateway - 1);
 }
 
-static void say_route(const struct kernel *k, const struct k_route *r, enum nl_verb verb,
+void k_say_route(const struct kernel *k, const struct k_route *r, enum nl_verb verb,
 	bool is_replace, bool is_append)
 {
 	struct route_record n;
@@ -127,7 +137,7 @@ static void say_route(const struct kernel *k, const struct k_route *r, enum nl_v
 	tell_route(k->w, verb, &n);
 }
 
-static void say_object(const struct kernel *k, uint32_t id, enum nl_verb verb)
+void k_say_object(const struct kernel *k, uint32_t id, enum nl_verb verb)
 {
 	const struct k_object *b = id > 10 ? &k->groups[id - 11] : &k->objects[id];
 	struct nl_nexthop_member members[K_HOPS];
@@ -148,7 +158,7 @@ static void say_object(const struct kernel *k, uint32_t id, enum nl_verb verb)
 }
 
 // -- what goes by itself ----------------------------------------------------------------------
-static bool is_up(const struct kernel *k, int i)
+bool k_is_up(const struct kernel *k, int i)
 {
 	return k->links[i].exists && k->links[i].is_up;
 }
@@ -157,11 +167,11 @@ static bool is_up(const struct kernel *k, int i)
 static void vanish(struct kernel *k, struct k_route *r)
 {
 	r->exists = false;
-	if (r->family && pick(k, 4))
-		say_route(k, r, NL_GONE, false, false);
+	if (r->family && k_pick(k, 4))
+		k_say_route(k, r, NL_GONE, false, false);
 }
 
-static void remove_object(struct kernel *k, uint32_t id)
+void k_remove_object(struct kernel *k, uint32_t id)
 {
 	struct k_object *b = id > 10 ? &k->groups[id - 11] : &k->objects[id];
 
@@ -180,7 +190,7 @@ static void remove_object(struct kernel *k, uint32_t id)
 			continue;
 		group->n_members = kept;
 		if (!kept)
-			remove_object(k, 11 + g);
+			k_remove_object(k, 11 + g);
 	}
 }
 
@@ -189,7 +199,7 @@ static void lose_objects(struct kernel *k, int i)
 	for (uint32_t id = 1; id <= K_OBJECTS; id++)
 		if (k->objects[id].exists && !k->objects[id].is_blackhole &&
 			k->objects[id].hop.ifindex == i)
-			remove_object(k, id);
+			k_remove_object(k, id);
 }
 
 static bool uses(const struct k_route *r, int i)
@@ -203,20 +213,20 @@ static bool uses(const struct k_route *r, int i)
 static void take_down(struct kernel *k, int i)
 {
 	k->links[i].is_up = false;
-	say_link(k, i, NL_SET);
+	k_say_link(k, i, NL_SET);
 	lose_objects(k, i);
 	for (unsigned n = 0; n < K_ROUTES; n++) {
 		struct k_route *r = &k->routes[n];
 		bool all = true;
 
 		for (unsigned h = 0; h < r->n_hops; h++)
-			all &= !is_up(k, r->hops[h].ifindex);
+			all &= !k_is_up(k, r->hops[h].ifindex);
 		if (r->exists && r->type != RTN_LOCAL && uses(r, i) && all)
 			vanish(k, r);
 	}
 }
 
-static struct k_route *new_route(struct kernel *k)
+struct k_route *k_new_route(struct kernel *k)
 {
 	for (unsigned n = 0; n < K_ROUTES; n++)
 		if (!k->routes[n].exists) {
@@ -226,7 +236,7 @@ static struct k_route *new_route(struct kernel *k)
 	return NULL;
 }
 
-static bool same_key(const struct k_route *a, const struct k_route *b)
+bool k_same_key(const struct k_route *a, const struct k_route *b)
 {
 	return a->exists && b->exists && a->family == b->family && a->table == b->table &&
 	       a->prefix == b->prefix && a->metric == b->metric && a->tos == b->tos &&
@@ -235,12 +245,12 @@ static bool same_key(const struct k_route *a, const struct k_route *b)
 
 static void add_connected(struct kernel *k, int i)
 {
-	struct k_route *r = new_route(k), like = {.exists = true,
-						  .prefix = CONNECTED + (unsigned)i,
-						  .table = RT_TABLE_MAIN};
+	struct k_route *r = k_new_route(k), like = {.exists = true,
+						    .prefix = CONNECTED + (unsigned)i,
+						    .table = RT_TABLE_MAIN};
 
 	for (unsigned n = 0; n < K_ROUTES; n++)
-		if (same_key(&k->routes[n], &like))
+		if (k_same_key(&k->routes[n], &like))
 			return;
 	if (!r)
 		return;
@@ -249,13 +259,13 @@ static void add_connected(struct kernel *k, int i)
 	r->protocol = RTPROT_KERNEL;
 	r->n_hops = 1;
 	r->hops[0] = (struct k_hop){i, 0, 1};
-	say_route(k, r, NL_SET, false, false);
+	k_say_route(k, r, NL_SET, false, false);
 }
 
 static void take_up(struct kernel *k, int i)
 {
 	k->links[i].is_up = true;
-	say_link(k, i, NL_SET);
+	k_say_link(k, i, NL_SET);
 	if (k->links[i].has_address[0] || k->links[i].has_address[1])
 		add_connected(k, i);
 }
@@ -265,7 +275,7 @@ static void drop_address(struct kernel *k, int i, unsigned a)
 	struct k_link *l = &k->links[i];
 
 	l->has_address[a] = false;
-	say_address(k, i, a, NL_GONE);
+	k_say_address(k, i, a, NL_GONE);
 	for (unsigned n = 0; n < K_ROUTES; n++) {
 		struct k_route *r = &k->routes[n];
 
@@ -279,7 +289,7 @@ static void drop_address(struct kernel *k, int i, unsigned a)
 			bool all = true;
 
 			for (unsigned h = 0; h < r->n_hops; h++)
-				all &= r->hops[h].ifindex == i || !is_up(k, r->hops[h].ifindex);
+				all &= r->hops[h].ifindex == i || !k_is_up(k, r->hops[h].ifindex);
 			r->exists = !all;
 		}
 	}
@@ -287,17 +297,17 @@ static void drop_address(struct kernel *k, int i, unsigned a)
 
 static void delete_link(struct kernel *k, int i)
 {
-	bool is_chatty = pick(k, 2);
+	bool is_chatty = k_pick(k, 2);
 
 	k->links[i].exists = k->links[i].is_up = false;
 	k->links[i].has_address[0] = k->links[i].has_address[1] = false;
 	for (unsigned f = 0; f < 2; f++)
 		for (unsigned n = 0; n < K_NEIGHBOURS; n++) {
 			if (k->neighbours[i][f][n].exists && is_chatty)
-				say_neighbour(k, i, f, n, NL_GONE);
+				k_say_neighbour(k, i, f, n, NL_GONE);
 			k->neighbours[i][f][n] = (struct k_neighbour){0};
 		}
-	say_link(k, i, NL_GONE);
+	k_say_link(k, i, NL_GONE);
 	lose_objects(k, i);
 	for (unsigned n = 0; n < K_ROUTES; n++) {
 		struct k_route *r = &k->routes[n], gone = *r;
@@ -315,7 +325,7 @@ static void delete_link(struct kernel *k, int i)
 				continue;
 			gone.hops[0] = r->hops[h];
 			r->hops[h] = r->hops[--r->n_hops];
-			say_route(k, &gone, NL_GONE, false, false);
+			k_say_route(k, &gone, NL_GONE, false, false);
 		}
 		r->exists = r->n_hops;
 	}
@@ -335,20 +345,20 @@ static bool mend(struct kernel *k, int i)
 		router_set_policy(k->w->router, i, 0, "", "");
 	} else if (l->exists && l->is_up && !l->has_carrier) {
 		l->has_carrier = true;
-		say_link(k, i, NL_SET);
+		k_say_link(k, i, NL_SET);
 	} else {
 		return false;
 	}
 	return true;
 }
 
-static void operate_link(struct kernel *k)
+void k_operate_link(struct kernel *k)
 {
-	int i = 1 + (int)pick(k, K_LINKS);
+	int i = 1 + (int)k_pick(k, K_LINKS);
 	struct k_link *l = &k->links[i];
-	unsigned what = pick(k, 16);
+	unsigned what = k_pick(k, 16);
 
-	if (pick(k, 2) && mend(k, i))
+	if (k_pick(k, 2) && mend(k, i))
 		return;
 
 	if (!l->exists) {
@@ -356,8 +366,8 @@ static void operate_link(struct kernel *k)
 			.has_carrier = true,
 			.port = l->port,
 			.has_policy = l->has_policy};
-		say_link(k, i, NL_SET);
-		say_conf(k, i);
+		k_say_link(k, i, NL_SET);
+		k_say_conf(k, i);
 	} else if (what == 0) {
 		delete_link(k, i);
 	} else if (what < 5 && l->is_up) {
@@ -366,12 +376,12 @@ static void operate_link(struct kernel *k)
 		take_up(k, i);
 	} else if (what < 8) {
 		l->has_carrier = !l->has_carrier;
-		say_link(k, i, NL_SET);
+		k_say_link(k, i, NL_SET);
 		if (!l->has_carrier)
 			lose_objects(k, i);
 	} else if (what < 10) {
-		l->ignores_linkdown[pick(k, 2)] ^= 1;
-		say_conf(k, i);
+		l->ignores_linkdown[k_pick(k, 2)] ^= 1;
+		k_say_conf(k, i);
 	} else if (what < 12) { // these are not the kernel's: nothing of them is lost
 		l->has_policy = !l->has_policy;
 		router_set_policy(k->w->router, i, 0, "", l->has_policy ? "policy" : "");
@@ -379,289 +389,33 @@ static void operate_link(struct kernel *k)
 		l->port = l->port == PORT_NONE ? (port_id_t)(20 + i) : PORT_NONE;
 		set_port(k->w, i, l->port);
 	} else {
-		unsigned a = pick(k, 2);
+		unsigned a = k_pick(k, 2);
 
 		if (l->has_address[a]) {
 			drop_address(k, i, a);
 			return;
 		}
 		l->has_address[a] = true;
-		say_address(k, i, a, NL_SET);
+		k_say_address(k, i, a, NL_SET);
 		add_connected(k, i);
 	}
 }
 
-static void operate_neighbour(struct kernel *k)
+void k_operate_neighbour(struct kernel *k)
 {
-	int i = 1 + (int)pick(k, K_LINKS);
-	unsigned f = pick(k, 2), n = pick(k, K_NEIGHBOURS);
+	int i = 1 + (int)k_pick(k, K_LINKS);
+	unsigned f = k_pick(k, 2), n = k_pick(k, K_NEIGHBOURS);
 	struct k_neighbour *e = &k->neighbours[i][f][n];
 
 	if (!k->links[i].exists)
 		return;
-	if (e->exists && pick(k, 4) == 0) {
+	if (e->exists && k_pick(k, 4) == 0) {
 		e->exists = e->is_valid = false;
-		say_neighbour(k, i, f, n, NL_GONE);
+		k_say_neighbour(k, i, f, n, NL_GONE);
 		return;
 	}
-	*e = (struct k_neighbour){true, pick(k, 8) > 0, 100 * (unsigned)i + pick(k, 50)};
-	say_neighbour(k, i, f, n, NL_SET);
-}
-
-static bool pick_hop(struct kernel *k, struct k_hop *h)
-{
-	h->ifindex = 1 + (int)pick(k, K_LINKS);
-	h->gateway = pick(k, 5) ? 1 + pick(k, 3) : 0;
-	h->weight = (uint16_t)(1 + pick(k, 3));
-	return is_up(k, h->ifindex);
-}
-
-static void operate_object(struct kernel *k)
-{
-	unsigned id = 1 + pick(k, K_OBJECTS), g = pick(k, K_GROUPS);
-	struct k_object *b = &k->objects[id], *group = &k->groups[g];
-
-	if (pick(k, 3)) {
-		if (b->exists && pick(k, 2) == 0) {
-			remove_object(k, id);
-			say_object(k, id, NL_GONE);
-			return;
-		}
-		struct k_hop hop;
-
-		if (!pick_hop(k, &hop))
-			return;
-		if (!b->exists)
-			*b = (struct k_object){.family = pick(k, 2)};
-		b->hop = hop;
-		b->hop.weight = 1;
-		b->exists = true;
-		say_object(k, id, NL_SET);
-		return;
-	}
-	if (group->exists && pick(k, 2) == 0) {
-		remove_object(k, 11 + g);
-		say_object(k, 11 + g, NL_GONE);
-		return;
-	}
-	group->n_members = 0;
-	for (unsigned m = 1; m <= K_OBJECTS && group->n_members < K_HOPS; m++)
-		if (k->objects[m].exists && pick(k, 2))
-			group->members[group->n_members++] = m;
-	if (!group->n_members) { // not a change that the kernel would make
-		if (group->exists) {
-			remove_object(k, 11 + g);
-			say_object(k, 11 + g, NL_GONE);
-		}
-		return;
-	}
-	group->exists = true;
-	say_object(k, 11 + g, NL_SET);
-}
-
-static bool object_fits(const struct kernel *k, uint32_t id, unsigned family)
-{
-	const struct k_object *g = &k->groups[id > 10 ? id - 11 : 0];
-
-	if (id <= 10)
-		return k->objects[id].exists && k->objects[id].family >= family;
-	for (unsigned m = 0; m < g->n_members; m++)
-		if (k->objects[g->members[m]].family < family)
-			return false;
-	return g->exists;
-}
-
-static bool pick_route(struct kernel *k, struct k_route *r)
-{
-	static const uint8_t types[] = {
-		RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_THROW, RTN_LOCAL};
-	unsigned what = pick(k, 32);
-
-	memset(r, 0, sizeof(*r));
-	r->exists = true;
-	r->family = pick(k, 2);
-	r->prefix = pick(k, K_PREFIXES);
-	r->table = what == 0 ? RT_TABLE_DEFAULT : RT_TABLE_MAIN;
-	r->metric = 10 * pick(k, 3);
-	r->protocol = (uint8_t)(pick(k, 8) ? RTPROT_STATIC : RTPROT_BGP);
-	r->type = RTN_UNICAST;
-	r->mtu = pick(k, 32) == 0 ? 1400 : 0;
-	if (what == 1 && !r->family)
-		r->tos = (uint8_t)(8 << pick(k, 2));
-	if (what == 1 && r->family)
-		r->has_source = true;
-	if (what < 7 && what > 1) {
-		r->type = types[what - 2];
-		if (r->type != RTN_LOCAL)
-			return true;
-		r->table = RT_TABLE_LOCAL;
-		r->metric = 0;
-		if (pick(k, 2))
-			r->prefix = 4; // a host
-	}
-	if (what >= 26 && r->type == RTN_UNICAST) {
-		r->object = pick(k, 2) ? 1 + pick(k, K_OBJECTS) : 11 + pick(k, K_GROUPS);
-		return object_fits(k, r->object, r->family);
-	}
-	r->n_hops = r->type == RTN_LOCAL || pick(k, 3) ? 1 : 1 + pick(k, K_HOPS);
-	for (unsigned h = 0; h < r->n_hops; h++) {
-		if (!pick_hop(k, &r->hops[h]))
-			return false;
-		if (r->type == RTN_LOCAL || r->table == RT_TABLE_LOCAL)
-			r->hops[h].gateway = 0;
-		// IPv6 has each hop once, and a route of several has gateways only.
-		for (unsigned g = 0; g < h && r->family; g++)
-			if (r->hops[g].ifindex == r->hops[h].ifindex)
-				return false;
-		if (r->family && r->n_hops > 1 && !r->hops[h].gateway)
-			return false;
-		if (r->n_hops > 1 && r->family)
-			r->hops[h].weight = 1;
-	}
-	if (!r->family && r->type == RTN_UNICAST && pick(k, 8) == 0)
-		r->source = 1 + (int)pick(k, K_LINKS);
-	if (r->source && !k->links[r->source].has_address[0])
-		r->source = 0;
-	return true;
-}
-
-static bool merge(struct k_route *to, const struct k_route *from)
-{
-	if (to->object || from->object || to->type != RTN_UNICAST || from->type != RTN_UNICAST ||
-		to->has_source || to->table == RT_TABLE_DEFAULT || to->mtu || from->mtu ||
-		to->n_hops + from->n_hops > K_HOPS)
-		return false;
-	for (unsigned h = 0; h < to->n_hops; h++)
-		for (unsigned g = 0; g < from->n_hops; g++)
-			if (!to->hops[h].gateway || !from->hops[g].gateway ||
-				to->hops[h].ifindex == from->hops[g].ifindex)
-				return false;
-	for (unsigned g = 0; g < from->n_hops; g++)
-		to->hops[to->n_hops++] = from->hops[g];
-	to->protocol = from->protocol;
-	return true;
-}
-
-static void operate_route(struct kernel *k)
-{
-	struct k_route r, *first = NULL, *at = NULL;
-	unsigned n_same = 0, what = pick(k, 8);
-	int low = 0, high = 0;
-
-	if (what < 3) { // delete
-		at = &k->routes[pick(k, K_ROUTES)];
-		for (unsigned n = 0; n < K_ROUTES && !at->exists; n++)
-			at = &k->routes[(unsigned)(at - k->routes + 1) % K_ROUTES];
-		if (!at->exists)
-			return;
-		at->exists = false;
-		if (at->family && at->n_hops > 1 && pick(k, 2)) { // one hop
-			r = *at;
-			r.n_hops = 1;
-			r.hops[0] = at->hops[--at->n_hops];
-			at->exists = true;
-			say_route(k, &r, NL_GONE, false, false);
-			return;
-		}
-		say_route(k, at, NL_GONE, false, false);
-		return;
-	}
-	if (!pick_route(k, &r))
-		return;
-	for (unsigned n = 0; n < K_ROUTES; n++)
-		if (same_key(&k->routes[n], &r)) {
-			n_same++;
-			if (!first || k->routes[n].position < first->position)
-				first = &k->routes[n];
-			low = MIN(low, k->routes[n].position);
-			high = MAX(high, k->routes[n].position);
-			if (k->routes[n].type == r.type && k->routes[n].protocol == r.protocol &&
-				k->routes[n].object == r.object && k->routes[n].mtu == r.mtu &&
-				k->routes[n].source == r.source &&
-				k->routes[n].n_hops == r.n_hops &&
-				!memcmp(k->routes[n].hops, r.hops, sizeof(r.hops)))
-				return; // EEXIST
-		}
-	if (first && what == 3) { // replace
-		if (r.family && n_same > 1)
-			return;
-		k->is_tainted[r.family][r.prefix] |= n_same > 1 || r.tos || r.has_source;
-		r.position = first->position;
-		*first = r;
-		say_route(k, first, NL_SET, true, false);
-		return;
-	}
-	if (first && what < 6) // exists
-		return;
-	if (first && r.family && n_same == 1 && merge(first, &r)) {
-		say_route(k, pick(k, 2) ? first : &r, NL_SET, false, true);
-		return;
-	}
-	at = new_route(k);
-	if (!at || (first && r.family && what == 6))
-		return;
-	r.position = what == 6 ? low - 1 : high + 1;
-	*at = r;
-	say_route(k, at, NL_SET, false, what == 7 && r.family && first);
-}
-
-// -- dumps --------------------------------------------------------------------------------------
-void k_dump_routes(struct kernel *k, bool is_complete)
-{
-	tell(k->w, NL_ROUTE, NL_BEGIN);
-	for (unsigned n = 0; n < K_ROUTES; n++)
-		if (k->routes[n].exists && (is_complete || pick(k, 2)))
-			say_route(k, &k->routes[n], NL_SET, false, false);
-	tell(k->w, NL_ROUTE, is_complete ? NL_END : NL_BROKEN);
-	if (is_complete)
-		memset(k->is_tainted, 0, sizeof(k->is_tainted));
-}
-
-static void dump_kind(struct kernel *k, enum nl_kind kind)
-{
-	tell(k->w, kind, NL_BEGIN);
-	for (int i = 1; i <= K_LINKS; i++) {
-		const struct k_link *l = &k->links[i];
-
-		if (kind == NL_LINK && l->exists)
-			say_link(k, i, NL_SET);
-		if (kind == NL_NETCONF && l->exists)
-			say_conf(k, i);
-		for (unsigned a = 0; a < 2 && kind == NL_ADDRESS; a++)
-			if (l->has_address[a])
-				say_address(k, i, a, NL_SET);
-		for (unsigned n = 0; n < 2 * K_NEIGHBOURS && kind == NL_NEIGH; n++)
-			if (k->neighbours[i][n % 2][n / 2].exists)
-				say_neighbour(k, i, n % 2, n / 2, NL_SET);
-	}
-	for (uint32_t id = 1; id < 11 + K_GROUPS && kind == NL_NEXTHOP; id++)
-		if (id <= K_OBJECTS ? k->objects[id].exists : id > 10 && k->groups[id - 11].exists)
-			say_object(k, id, NL_SET);
-	tell(k->w, kind, NL_END);
-}
-
-void k_dump(struct kernel *k)
-{
-	dump_kind(k, NL_LINK);
-	dump_kind(k, NL_ADDRESS);
-	dump_kind(k, NL_NETCONF);
-	dump_kind(k, NL_NEIGH);
-	dump_kind(k, NL_NEXTHOP);
-	k_dump_routes(k, true);
-}
-
-void k_operate(struct kernel *k)
-{
-	unsigned what = pick(k, 64);
-
-	if (what < 5)
-		operate_link(k);
-	else if (what < 24)
-		operate_neighbour(k);
-	else if (what < 30)
-		operate_object(k);
-	else
-		operate_route(k);
+	*e = (struct k_neighbour){true, k_pick(k, 8) > 0, 100 * (unsigned)i + k_pick(k, 50)};
+	k_say_neighbour(k, i, f, n, NL_SET);
 }
 
 void k_make(struct kernel *k, struct world *w, struct operations *o)
@@ -674,11 +428,11 @@ void k_make(struct kernel *k, struct world *w, struct operations *o)
 		k->links[i].exists = k->links[i].has_carrier = true;
 		if (i < 4)
 			set_port(w, i, k->links[i].port);
-		say_link(k, i, NL_SET);
-		say_conf(k, i);
+		k_say_link(k, i, NL_SET);
+		k_say_conf(k, i);
 		take_up(k, i);
 		k->links[i].has_address[0] = true;
-		say_address(k, i, 0, NL_SET);
+		k_say_address(k, i, 0, NL_SET);
 		add_connected(k, i);
 	}
 }

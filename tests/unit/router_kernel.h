@@ -83,3 +83,21 @@ struct k_answer {
 };
 struct k_answer k_lookup(const struct kernel *, unsigned family, const struct ip_addr *);
 bool k_is_local(const struct kernel *, const struct ip_prefix *);
+
+// -- between its files -----------------------------------------------------------------
+void k_say_route(const struct kernel *k, const struct k_route *r, enum nl_verb verb,
+	bool is_replace, bool is_append);
+void k_say_object(const struct kernel *k, uint32_t id, enum nl_verb verb);
+void k_say_link(const struct kernel *k, int i, enum nl_verb verb);
+void k_say_conf(const struct kernel *k, int i);
+void k_say_address(const struct kernel *k, int i, unsigned n, enum nl_verb verb);
+void k_say_neighbour(const struct kernel *k, int i, unsigned f, unsigned n, enum nl_verb verb);
+bool k_is_up(const struct kernel *k, int i);
+void k_remove_object(struct kernel *k, uint32_t id);
+struct k_route *k_new_route(struct kernel *k);
+bool k_same_key(const struct k_route *a, const struct k_route *b);
+unsigned k_pick(struct kernel *k, unsigned below);
+void k_operate_link(struct kernel *k);
+void k_operate_neighbour(struct kernel *k);
+void k_operate_object(struct kernel *k);
+void k_operate_route(struct kernel *k);

@@ -53,6 +53,12 @@ static bool collect(const struct kernel *k, const struct k_route *r, struct k_an
 // What the fast path may leave to the kernel although it would forward.
 static bool is_plain(const struct kernel *k, unsigned family, const struct ip_addr *a)
 {
+	for (unsigned n = 0; n < K_PREFIXES; n++) {
+		struct ip_prefix p = k_prefix(family, n);
+
+		if (k->is_tainted[family][n] && contains(&p, a))
+			return false;
+	}
 	for (unsigned n = 0; n < K_ROUTES; n++) {
 		const struct k_route *r = &k->routes[n];
 		struct ip_prefix p = k_prefix(r->family, r->prefix);
@@ -60,7 +66,7 @@ static bool is_plain(const struct kernel *k, unsigned family, const struct ip_ad
 		if (!r->exists || r->family != family || !contains(&p, a))
 			continue;
 		if (r->tos || r->has_source || r->table == RT_TABLE_DEFAULT || r->mtu ||
-			r->type == RTN_THROW || k->is_tainted[family][r->prefix])
+			r->type == RTN_THROW)
 			return false;
 		for (unsigned m = 0; m < K_ROUTES; m++) {
 			const struct k_route *o = &k->routes[m];

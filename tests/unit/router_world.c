@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/neighbour.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -275,9 +276,9 @@ void tell_route(struct world *w, enum nl_verb verb, struct route_record *r)
 	r->route.change.verb = verb;
 	r->route.change.size = (uint16_t)ALIGN_UP(
 		sizeof(r->route) + r->route.n_hops * sizeof(r->route.hops[0]), 8);
-	at = trace("%s table %u metric %u type %u tos %u object %u%s%s",
+	at = trace("%s table %u metric %u type %u tos %u object %u%s%s%s",
 		prefix_format(&r->route.prefix, text), r->route.table, r->route.metric,
-		r->route.type, r->route.tos, r->route.nexthop,
+		r->route.type, r->route.tos, r->route.nexthop, r->route.has_source ? " source" : "",
 		r->route.is_replace ? " replace" : "", r->route.is_append ? " append" : "");
 	for (unsigned h = 0; h < r->route.n_hops; h++) {
 		ip_format(&r->route.hops[h].gateway, text);
@@ -344,4 +345,41 @@ const char *seen_what(const struct world *w, const char *to)
 	struct ip_addr a = addr(to);
 
 	return look(w, &a, 0x12345678).what;
+}
+
+// -- the usual world ------------------------------------------------------------------------
+void world_usual(struct world *w, const struct router_config *c)
+{
+	char text[64];
+
+	world_make(w, c);
+	world_dumped(w);
+	tell_forwarding(w, AF_INET6, NETCONFA_IFINDEX_ALL, 1);
+	tell_link(w, NL_SET, DOCKER, LINK_UP);
+	tell_via(w, NL_SET, "172.17.0.0/16", DOCKER, "");
+	for (int i = ETH1; i <= ETH4; i++) {
+		struct route_record r;
+
+		tell_link(w, NL_SET, i, LINK_UP);
+		tell_forwarding(w, AF_INET, i, 1);
+		tell_forwarding(w, AF_INET6, i, 1);
+		need(!set_port(w, i, (port_id_t)i));
+		snprintf(text, sizeof(text), "10.%d.0.254/16", i);
+		tell_address(w, NL_SET, i, text);
+		snprintf(text, sizeof(text), "10.%d.0.0/16", i);
+		tell_via(w, NL_SET, text, i, "");
+		snprintf(text, sizeof(text), "fd00:%d::/32", i);
+		tell_via(w, NL_SET, text, i, "");
+		snprintf(text, sizeof(text), "10.%d.0.254/32", i);
+		route_record(&r, text);
+		r.route.type = RTN_LOCAL;
+		r.route.table = RT_TABLE_LOCAL;
+		route_hop(&r, i, "", 1);
+		tell_route(w, NL_SET, &r);
+		snprintf(text, sizeof(text), "10.%d.0.1", i);
+		tell_neigh(w, NL_SET, i, text, NUD_REACHABLE, 10 * (unsigned)i);
+		snprintf(text, sizeof(text), "fd00:%d::1", i);
+		tell_neigh(w, NL_SET, i, text, NUD_REACHABLE, 10 * (unsigned)i);
+	}
+	world_settle(w);
 }

@@ -69,3 +69,8 @@ struct seen look(const struct world *, const struct ip_addr *, uint32_t hash);
 #define assert_seen(w, to, as)         assert_string_equal(seen_what(w, to), as)
 unsigned seen_as(const struct world *, const char *to); // port << 16 | mac number, or ~0
 const char *seen_what(const struct world *, const char *to);
+
+enum { ETH1 = 1, ETH2, ETH3, ETH4, DOCKER = 9 };
+// eth1 .. eth4 with ports of their number, 10.N.0.0/16 and fd00:N::/32 connected, a gateway .1 with
+// MAC 10 * N on each; and docker0 without a port, 172.17.0.0/16.
+void world_usual(struct world *, const struct router_config *);
