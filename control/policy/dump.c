@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "control/netlink/link.h"
 #include "control/netlink/rtnl.h"
 #include "control/netns.h"
 
@@ -163,8 +164,8 @@ static void handle(struct dump *d, const struct nlmsghdr *nlh)
 static bool read_answer(struct dump *d, uint8_t *buffer, size_t size)
 {
 	ssize_t n = rtnl_receive(d->fd, buffer, size);
-	const struct nlmsghdr *nlh = (const struct nlmsghdr *)buffer;
-	int left = (int)n;
+	const struct nlmsghdr *nlh;
+	size_t length;
 
 	if (n == -EAGAIN)
 		return false;
@@ -174,7 +175,8 @@ static bool read_answer(struct dump *d, uint8_t *buffer, size_t size)
 		d->is_due = true;
 		return false;
 	}
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+	for (ssize_t at = 0; (nlh = link_next(buffer + at, (size_t)(n - at), &length));
+		at += (ssize_t)length)
 		handle(d, nlh);
 	return true;
 }
@@ -182,8 +184,8 @@ static bool read_answer(struct dump *d, uint8_t *buffer, size_t size)
 static bool read_notification(struct dump *d, uint8_t *buffer, size_t size)
 {
 	ssize_t n = rtnl_receive(d->notify_fd, buffer, size);
-	const struct nlmsghdr *nlh = (const struct nlmsghdr *)buffer;
-	int left = (int)n;
+	const struct nlmsghdr *nlh;
+	size_t length;
 
 	if (n == -EAGAIN)
 		return false;
@@ -192,7 +194,8 @@ static bool read_notification(struct dump *d, uint8_t *buffer, size_t size)
 		d->is_due = true;
 		return n == -ENOBUFS || n == -EMSGSIZE;
 	}
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+	for (ssize_t at = 0; (nlh = link_next(buffer + at, (size_t)(n - at), &length));
+		at += (ssize_t)length)
 		d->is_due |= d->ops->notified(d, nlh);
 	return true;
 }

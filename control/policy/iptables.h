@@ -13,7 +13,7 @@
 
 #include "control/policy/findings.h"
 
-#define IPTABLES_MAX_SIZE (1u << 20) // of all entries of a table; larger: not looked into
+#define IPTABLES_MAX_SIZE (4u << 20) // of all entries of a table; larger: not looked into
 #define IPTABLES_NAME     32         // with the final zero
 #define IPTABLES_HOOKS    5
 

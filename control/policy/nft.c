@@ -77,10 +77,8 @@ static bool refused(struct dump *d, unsigned step, int err)
 	       (err == -EINVAL || err == -EOPNOTSUPP);
 }
 
-static void done(struct dump *d, int err, bool is_intact)
+void nft_end(struct nft *nft, int err, bool is_intact)
 {
-	struct nft *nft = container_of(d, struct nft, dump);
-
 	if (err) {
 		findings_unreadable(&nft->now, POLICY_NFT, err);
 		nft->is_known = nft->has_lost = false;
@@ -90,7 +88,7 @@ static void done(struct dump *d, int err, bool is_intact)
 	if (!is_intact) { // of two rulesets: what is new counts at once, all else is read again
 		if (nft->is_known)
 			findings_add_all(&nft->now, &nft->next);
-		d->is_due = true;
+		nft->dump.is_due = true;
 		return;
 	}
 	if (nft->is_known && !nft->has_lost && !findings_include(&nft->next, &nft->now)) {
@@ -101,6 +99,11 @@ static void done(struct dump *d, int err, bool is_intact)
 	nft->has_lost = false;
 	nft->is_known = nft->is_complete = true;
 	findings_swap(&nft->now, &nft->next);
+}
+
+static void done(struct dump *d, int err, bool is_intact)
+{
+	nft_end(container_of(d, struct nft, dump), err, is_intact);
 }
 
 static bool notified(struct dump *d, const struct nlmsghdr *nlh)

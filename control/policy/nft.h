@@ -43,4 +43,6 @@ void nft_poll(struct nft *); // before dump_start() of the same turn
 // -- pure: from a message to what it means -----------------------------------------------------
 void nft_judge_table(struct nft *, const struct nlmsghdr *);
 void nft_judge_chain(const struct nft *, const struct nlmsghdr *, struct findings *out);
+// The reading of `next` ended: what is believed from now on. err, is_intact: as of dump_ops.done.
+void nft_end(struct nft *, int err, bool is_intact);
 void nft_judge_flowtable(const struct nlmsghdr *, struct findings *out);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/policy/attributes.h"
 #include "control/policy/nft.h"
 
 #define DEVICE_PREFIX 2 // NFTA_DEVICE_PREFIX, in headers since Linux 6.18
@@ -31,19 +32,6 @@ static void get_text(const struct nlattr *a, char *out, size_t size)
 	n = MIN(n, size - 1);
 	memcpy(out, mnl_attr_get_payload(a), n);
 	out[n] = 0;
-}
-
-// The attributes by type, up to and without `n`. False: the message is too short to be one.
-static bool get_attributes(const struct nlmsghdr *nlh, const struct nlattr **by_type, unsigned n)
-{
-	const struct nlattr *a;
-
-	memset(by_type, 0, n * sizeof(*by_type));
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
-		return false;
-	mnl_attr_for_each(a, nlh, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) < n)
-		by_type[mnl_attr_get_type(a)] = a;
-	return true;
 }
 
 static uint8_t family_of(const struct nlmsghdr *nlh)
@@ -72,8 +60,8 @@ void nft_judge_table(struct nft *nft, const struct nlmsghdr *nlh)
 	const struct nlattr *a[NFTA_TABLE_FLAGS + 1];
 	struct nft_table_name *t = &nft->dormant[nft->n_dormant];
 
-	if (!get_attributes(nlh, a, ARRAY_SIZE(a)) || !a[NFTA_TABLE_NAME] ||
-		!(get_u32(a[NFTA_TABLE_FLAGS], 0) & NFT_TABLE_F_DORMANT) ||
+	if (!attributes_get(nlh, sizeof(struct nfgenmsg), a, ARRAY_SIZE(a)) ||
+		!a[NFTA_TABLE_NAME] || !(get_u32(a[NFTA_TABLE_FLAGS], 0) & NFT_TABLE_F_DORMANT) ||
 		nft->n_dormant == NFT_MAX_DORMANT)
 		return; // one too many counts as awake
 	t->family = family_of(nlh);
@@ -185,7 +173,7 @@ void nft_judge_chain(const struct nft *nft, const struct nlmsghdr *nlh, struct f
 	const struct nlattr *devices, *device;
 	uint32_t hook;
 
-	if (!get_attributes(nlh, a, ARRAY_SIZE(a))) {
+	if (!attributes_get(nlh, sizeof(struct nfgenmsg), a, ARRAY_SIZE(a))) {
 		findings_add(out, &finding_everything, "nft: a chain that cannot be read");
 		return;
 	}
@@ -225,7 +213,7 @@ void nft_judge_flowtable(const struct nlmsghdr *nlh, struct findings *out)
 	struct finding x = {.directions = FINDING_IN, .families = FINDING_ANY};
 	char table[256], name[256], text[2 * 256 + 32];
 
-	if (!get_attributes(nlh, a, ARRAY_SIZE(a))) {
+	if (!attributes_get(nlh, sizeof(struct nfgenmsg), a, ARRAY_SIZE(a))) {
 		findings_add(out, &x, "nft: a flowtable that cannot be read");
 		return;
 	}

@@ -4,14 +4,15 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "control/policy/attributes.h"
 #include "control/policy/tc.h"
 
 static const struct nlattr *get_attribute(const struct nlmsghdr *nlh, unsigned type)
 {
-	const struct nlattr *a, *found = NULL;
+	const struct nlattr *a[TCA_OPTIONS + 1];
 
-	mnl_attr_for_each(a, nlh, sizeof(struct tcmsg)) if (mnl_attr_get_type(a) == type) found = a;
-	return found;
+	attributes_get(nlh, sizeof(struct tcmsg), a, ARRAY_SIZE(a));
+	return a[type];
 }
 
 static bool get_kind(const struct nlmsghdr *nlh, char *out)

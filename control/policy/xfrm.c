@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/compiler.h"
+#include "control/policy/attributes.h"
 
 enum { STEP_DEFAULT, STEP_POLICIES, N_STEPS };
 
@@ -36,23 +37,16 @@ static bool request(struct dump *d, unsigned step, void *buffer)
 // Bound to an xfrm interface, or to a mark that a packet has not unless something marks it.
 static bool is_bound(const struct nlmsghdr *nlh)
 {
-	const struct nlattr *a;
-	bool is_bound = false;
+	const struct nlattr *a[XFRMA_IF_ID + 1], *id, *mark;
+	struct xfrm_mark m = {0};
 
-	mnl_attr_for_each(a, nlh, sizeof(struct xfrm_userpolicy_info))
-	{
-		struct xfrm_mark mark;
-
-		if (mnl_attr_get_type(a) == XFRMA_IF_ID &&
-			mnl_attr_get_payload_len(a) >= sizeof(uint32_t))
-			is_bound |= mnl_attr_get_u32(a) != 0;
-		if (mnl_attr_get_type(a) == XFRMA_MARK &&
-			mnl_attr_get_payload_len(a) >= sizeof(mark)) {
-			memcpy(&mark, mnl_attr_get_payload(a), sizeof(mark));
-			is_bound |= mark.v != 0;
-		}
-	}
-	return is_bound;
+	attributes_get(nlh, sizeof(struct xfrm_userpolicy_info), a, ARRAY_SIZE(a));
+	id = a[XFRMA_IF_ID];
+	mark = a[XFRMA_MARK];
+	if (mark && mnl_attr_get_payload_len(mark) >= sizeof(m))
+		memcpy(&m, mnl_attr_get_payload(mark), sizeof(m));
+	return m.v ||
+	       (id && mnl_attr_get_payload_len(id) >= sizeof(uint32_t) && mnl_attr_get_u32(id));
 }
 
 static void judge_policy(const struct nlmsghdr *nlh, struct xfrm_count *count)
