@@ -25,8 +25,7 @@ static struct rewrite compose(const struct adjacency_config *c)
 	}
 	memcpy(&lead, header, sizeof(lead));
 	memcpy(r.word, header + 2, 16);
-	r.word[2] =
-		lead | (uint64_t)c->port << 16 | (uint64_t)c->vlan << 32 | (uint64_t)mtu << 48;
+	r.word[2] = lead | (uint64_t)c->port << 16 | (uint64_t)c->vlan << 32 | (uint64_t)mtu << 48;
 	r.word[3] = (c->is_tagged ? 18 : 14) | (c->is_unresolved ? 0 : 1 << 8);
 	return r;
 }
