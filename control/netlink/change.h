@@ -58,7 +58,8 @@ struct nl_link {
 	vlan_id_t vlan;          // of type "vlan"
 	uint16_t vlan_protocol;  // 0x8100, 0x88a8
 	uint32_t vrf_table;      // of type "vrf"
-	uint8_t bridge_or_bond;  // the master's slave kind is one that takes all frames
+	bool is_passthru;        // of type "macvlan", "macvtap": takes all frames of `lower`
+	uint8_t bridge_or_bond;  // the master is one that takes all frames: any but a VRF
 	uint32_t xdp_program;    // id; 0 = none
 };
 
@@ -89,7 +90,13 @@ struct nl_hop {
 	bool has_encap;         // RTA_ENCAP (lightweight tunnel): not ours
 };
 
-struct nl_route { // RTM_NEWROUTE of AF_INET and AF_INET6
+// RTM_NEWROUTE of AF_INET and AF_INET6. Table, prefix, metric and tos name it, but not it alone:
+//   IPv4: `ip route append` and `prepend` make several of one name; the first is in use. A dump has
+//         them in their order, GONE means the one of these hops, type and protocol.
+//   IPv6: hops with a gateway are one multipath route: SET has all of its hops, also when one was
+//         added (is_append or not, is_beside); those without stand each for themselves (fe80::/64
+//         of every interface). GONE takes away the hops that it has; the others stay.
+struct nl_route {
 	struct nl_change change;
 	uint32_t table; // RT_TABLE_* or any number
 	struct ip_prefix prefix;
@@ -101,12 +108,13 @@ struct nl_route { // RTM_NEWROUTE of AF_INET and AF_INET6
 	uint8_t scope;         // RT_SCOPE_*
 	uint8_t type;          // RTN_*
 	uint8_t tos;
-	uint32_t flags;  // RTM_F_*
-	bool has_source; // IPv6 route with a source prefix: not ours
-	bool is_replace; // NLM_F_REPLACE: takes the place of one with the same prefix, metric and
-			 // tos
-	bool is_append;  // IPv6: one more hop of a route that is there (NLM_F_APPEND); the hops
-			 // here may be that one or all
+	uint8_t preference; // of an IPv6 router: ICMPV6_ROUTER_PREF_*
+	uint32_t flags;     // RTM_F_*
+	bool has_source;    // IPv6 route with a source prefix: not ours
+	// Of notifications; a line of a dump has none of the three.
+	bool is_replace; // NLM_F_REPLACE: takes the place of the first of the same name
+	bool is_append;  // NLM_F_APPEND: IPv4: stands behind others of the same name
+	bool is_beside;  // others of the same name stay. IPv6 multipath: also if there are none
 	bool is_cut;     // more than NL_MAX_HOPS
 	uint16_t n_hops;
 	struct nl_hop hops[];

@@ -86,6 +86,12 @@ static void interface_free(struct interface *i)
 	mem_free(i);
 }
 
+static bool has_policy(const struct interface *i)
+{
+	return i->policy_in[0][0] || i->policy_in[1][0] || i->policy_out[0][0] ||
+	       i->policy_out[1][0];
+}
+
 void interface_gc(struct router *r, struct interface *i)
 {
 	uint32_t at;
@@ -93,7 +99,7 @@ void interface_gc(struct router *r, struct interface *i)
 	if (i->is_kept || i->is_known || i->n_hops || i->n_neighbours || i->port.port != PORT_NONE)
 		return;
 	forget_number(r, i);
-	if (i->policy_in[0] || i->policy_out[0] || i->n_addresses || i->was_told ||
+	if (has_policy(i) || i->n_addresses || i->was_told ||
 		memcmp(&i->conf[0], &unknown_conf, 3) || memcmp(&i->conf[1], &unknown_conf, 3))
 		return;
 	at = place_of(r, i->ifindex);
@@ -139,7 +145,8 @@ struct interface *interface_of_number(const struct router *r, uint32_t number)
 bool interface_is_usable(const struct router *r, const struct interface *i)
 {
 	return i->is_known && i->port.port != PORT_NONE && i->number != NO_NUMBER &&
-	       !i->policy_out[0] && !r->policy_out[0];
+	       !i->policy_out[0][0] && !i->policy_out[1][0] &&
+	       (!r->policy_out[0][0] || !r->policy_out[1][0]);
 }
 
 bool interface_is_dead(const struct router *r, const struct interface *i, uint8_t family)
@@ -499,14 +506,28 @@ static bool say(char *to, const char *reason)
 	return true;
 }
 
-void router_set_policy(struct router *r, int ifindex, const char *in, const char *out)
+// True if `out` changed.
+static bool say_policy(char (*in)[ROUTER_REASON_SIZE], char (*out)[ROUTER_REASON_SIZE], int family,
+	const char *new_in, const char *new_out)
+{
+	bool other_out = false;
+
+	for (unsigned f = 0; f < FAMILIES; f++) {
+		if (family && family_index((uint8_t)family) != f)
+			continue;
+		say(in[f], new_in);
+		other_out |= say(out[f], new_out);
+	}
+	return other_out;
+}
+
+void router_set_policy(struct router *r, int ifindex, int family, const char *in, const char *out)
 {
 	struct interface *i;
 	bool other_out;
 
 	if (!ifindex) {
-		say(r->policy_in, in);
-		other_out = say(r->policy_out, out);
+		other_out = say_policy(r->policy_in, r->policy_out, family, in, out);
 		interfaces_refresh(r);
 		if (other_out)
 			router_pass_hops(r);
@@ -517,8 +538,7 @@ void router_set_policy(struct router *r, int ifindex, const char *in, const char
 		r->stats.refused++;
 		return;
 	}
-	say(i->policy_in, in);
-	other_out = say(i->policy_out, out);
+	other_out = say_policy(i->policy_in, i->policy_out, family, in, out);
 	interface_refresh(r, i);
 	if (other_out)
 		router_pass_hops(r);

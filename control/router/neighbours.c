@@ -197,16 +197,24 @@ static bool is_unicast(const struct nl_neigh *n)
 	return n->has_mac && !mac_is_zero(n->mac) && !mac_is_group(n->mac);
 }
 
+// The kernel has entries for these (NUD_NOARP) when it sends to them; routes never lead by them.
+static bool is_multicast(const struct ip_addr *a)
+{
+	return a->family == AF_INET ? (a->b[0] & 0xf0) == 0xe0 : a->b[0] == 0xff;
+}
+
 void neighbours_apply(struct router *r, const struct nl_neigh *c)
 {
 	struct ip_addr a = addr_canonical(&c->addr);
-	struct interface *i = c->change.verb == NL_SET ? interface_get(r, c->ifindex)
-						       : interface_find(r, c->ifindex);
 	unsigned all = UINT32_MAX;
+	struct interface *i;
 	struct neighbour *n;
 	uint32_t number;
 	bool is_new;
 
+	if (is_multicast(&a))
+		return;
+	i = c->change.verb == NL_SET ? interface_get(r, c->ifindex) : interface_find(r, c->ifindex);
 	if (!i || !a.family) {
 		r->stats.refused += c->change.verb == NL_SET;
 		return;

@@ -114,11 +114,7 @@ static bool forbids(const struct router *r, const struct interface *i, char *rea
 		return say(reason, "%s", i->link.flags & IFF_UP ? "no carrier" : "down");
 	if (master_forbids(r, i, reason))
 		return true;
-	if (!r->is_synchronized)
-		return say(reason, "%s", "the kernel's tables are still being read");
-	if (r->policy_in[0] || r->policy_out[0])
-		return say(reason, "%s", r->policy_in[0] ? r->policy_in : r->policy_out);
-	return i->policy_in[0] && say(reason, "%s", i->policy_in);
+	return !r->is_synchronized && say(reason, "%s", "the kernel's tables are still being read");
 }
 
 static bool family_forbids(
@@ -133,6 +129,10 @@ static bool family_forbids(
 			i->link.name);
 	if (family == AF_INET6 && r->all[f].forwarding <= 0) // it decides in ip6_forward()
 		return say(reason, "net.ipv6.conf.%s.forwarding is off", "all");
+	if (r->policy_in[f][0] || r->policy_out[f][0])
+		return say(reason, "%s", r->policy_in[f][0] ? r->policy_in[f] : r->policy_out[f]);
+	if (i->policy_in[f][0])
+		return say(reason, "%s", i->policy_in[f]);
 	if (r->is_full[f])
 		return say(reason, "not all routes of %s fit: table full or no memory",
 			family == AF_INET ? "IPv4" : "IPv6");

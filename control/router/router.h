@@ -83,8 +83,8 @@ struct router_port {
 int router_set_port(struct router *, int ifindex, const struct router_port *);
 
 // Why the kernel must forward what comes in by (in) or leaves by (out) this interface; "" = no
-// reason. ifindex 0: of all. From control/policy.
-void router_set_policy(struct router *, int ifindex, const char *in, const char *out);
+// reason. family: AF_INET, AF_INET6, 0 = both. ifindex 0: of all. From control/policy.
+void router_set_policy(struct router *, int ifindex, int family, const char *in, const char *out);
 
 // -- what is there ------------------------------------------------------------------------------
 struct router_interface {
@@ -138,6 +138,12 @@ struct router_neighbour {
 #define ROUTER_NEIGH_WALK_END UINT32_MAX
 size_t router_walk_neigh(
 	const struct router *, uint32_t *cursor, struct router_neighbour *out, size_t max);
+
+// Neighbours that packets were sent by since the last such walk, and whose answers the kernel does
+// not know to be recent (NUD_STALE): the caller asks the kernel to see to them, which it does not
+// do by itself for traffic that it does not see. One page of a walk as above.
+void router_walk_used(struct router *, uint32_t *cursor, unsigned max,
+	void (*visit)(void *arg, int ifindex, const struct ip_addr *), void *arg);
 
 struct router_stats {
 	uint64_t routes4, routes6, max_routes4, max_routes6; // in the RIB

@@ -63,7 +63,7 @@ struct interface {
 	struct address *addresses;
 	uint32_t n_addresses, max_addresses;
 	uint32_t n_addresses4;
-	char policy_in[ROUTER_REASON_SIZE], policy_out[ROUTER_REASON_SIZE];
+	char policy_in[FAMILIES][ROUTER_REASON_SIZE], policy_out[FAMILIES][ROUTER_REASON_SIZE];
 	struct router_port port; // PORT_NONE = none
 	uint32_t number;         // of neigh.h
 	uint32_t n_hops;
@@ -361,7 +361,7 @@ struct router {
 	struct netconf all[FAMILIES];
 	struct rule *rules;
 	uint32_t n_rules, max_rules;
-	char policy_in[ROUTER_REASON_SIZE], policy_out[ROUTER_REASON_SIZE];
+	char policy_in[FAMILIES][ROUTER_REASON_SIZE], policy_out[FAMILIES][ROUTER_REASON_SIZE];
 
 	struct hop **hop_heads;
 	struct hop **hops; // for the pass

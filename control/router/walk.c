@@ -2,6 +2,8 @@
 // What is there: routes with their hops, and neighbours, for people to read.
 #include <errno.h>
 
+#include <linux/neighbour.h>
+
 #include "control/router/router_private.h"
 
 static const char *action_of(const struct set *s)
@@ -163,4 +165,22 @@ size_t router_walk_neigh(
 	if (*cursor == NEIGH_WALK_END)
 		*cursor = ROUTER_NEIGH_WALK_END;
 	return kept;
+}
+
+void router_walk_used(struct router *r, uint32_t *cursor, unsigned max,
+	void (*visit)(void *arg, int ifindex, const struct ip_addr *), void *arg)
+{
+	struct neigh_entry page[64];
+	size_t n = neigh_walk(
+		r->neigh, NEIGH_MAX_INTERFACES, cursor, page, MIN(max, ARRAY_SIZE(page)));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct interface *f = interface_of_number(r, page[i].interface);
+
+		if (neigh_take_used(r->neigh, page[i].adjacency) && f && page[i].is_known &&
+			page[i].nud == NUD_STALE)
+			visit(arg, f->ifindex, &page[i].addr);
+	}
+	if (*cursor == NEIGH_WALK_END)
+		*cursor = ROUTER_NEIGH_WALK_END;
 }

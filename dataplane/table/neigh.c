@@ -36,6 +36,7 @@ struct interface {
 
 struct neigh {
 	struct adjacency *lines; // read by workers
+	_Atomic uint8_t *used;   // written by workers
 	struct entry *entries;   // by adjacency
 	struct slots *slots;
 	uint32_t *heads;
@@ -76,9 +77,12 @@ int neigh_create(struct neigh **out, const struct neigh_config *c)
 	if (!t->lines)
 		goto undo_table;
 	memset((void *)&t->lines[0], 0, sizeof(t->lines[0]));
+	t->used = mem_zalloc(max + 1ull, CACHE_LINE);
+	if (!t->used)
+		goto undo_lines;
 	t->entries = mem_alloc((max + 1ull) * sizeof(*t->entries), 0);
 	if (!t->entries)
-		goto undo_lines;
+		goto undo_used;
 	t->heads = mem_alloc((size_t)n_heads * sizeof(*t->heads), CACHE_LINE);
 	if (!t->heads)
 		goto undo_entries;
@@ -93,6 +97,8 @@ undo_heads:
 	mem_free(t->heads);
 undo_entries:
 	mem_free(t->entries);
+undo_used:
+	mem_free((void *)t->used);
 undo_lines:
 	mem_free(t->lines);
 undo_table:
@@ -107,6 +113,7 @@ void neigh_destroy(struct neigh *t)
 	slots_destroy(t->slots);
 	mem_free(t->heads);
 	mem_free(t->entries);
+	mem_free((void *)t->used);
 	mem_free(t->lines);
 	mem_free(t);
 }
@@ -114,6 +121,16 @@ void neigh_destroy(struct neigh *t)
 const struct adjacency *neigh_lines(const struct neigh *t)
 {
 	return t->lines;
+}
+
+_Atomic uint8_t *neigh_used(const struct neigh *t)
+{
+	return t->used;
+}
+
+bool neigh_take_used(struct neigh *t, uint32_t adjacency)
+{
+	return atomic_exchange_explicit(&t->used[adjacency], 0, memory_order_relaxed);
 }
 
 // -- the key ------------------------------------------------------------------------
@@ -134,7 +151,8 @@ static bool is_link(uint16_t interface, const struct ip_addr *a)
 {
 	static const struct ip_addr zero;
 
-	return interface < NEIGH_MAX_INTERFACES && (a->family == AF_INET || a->family == AF_INET6) &&
+	return interface < NEIGH_MAX_INTERFACES &&
+	       (a->family == AF_INET || a->family == AF_INET6) &&
 	       !memcmp(a->b, zero.b, a->family == AF_INET ? 4 : 16);
 }
 
@@ -402,7 +420,8 @@ void neigh_stats(const struct neigh *t, struct neigh_stats *out)
 	*out = t->stats;
 	out->entries = slots_taken(t->slots);
 	out->max_entries = t->max_entries;
-	out->memory_bytes = sizeof(*t) + slots_bytes(t->slots) +
-			    (t->max_entries + 1ull) * (sizeof(*t->lines) + sizeof(*t->entries)) +
-			    (t->head_mask + 1ull) * sizeof(*t->heads);
+	out->memory_bytes =
+		sizeof(*t) + slots_bytes(t->slots) +
+		(t->max_entries + 1ull) * (sizeof(*t->lines) + sizeof(*t->entries) + 1) +
+		(t->head_mask + 1ull) * sizeof(*t->heads);
 }

@@ -28,6 +28,16 @@ struct neigh;
 // The lines, for the life of the table. Line 0 is always exception.
 const struct adjacency *neigh_lines(const struct neigh *);
 
+// By adjacency: packets were sent by it since control last looked (neigh_take_used()). Any worker
+// may set it; look before writing, so that the line stays shared.
+_Atomic uint8_t *neigh_used(const struct neigh *);
+
+static fast_inline void neigh_mark_used(_Atomic uint8_t *used, uint32_t adjacency)
+{
+	if (unlikely(!atomic_load_explicit(&used[adjacency], memory_order_relaxed)))
+		atomic_store_explicit(&used[adjacency], 1, memory_order_relaxed);
+}
+
 // -- control side: 0 or negative errno ------------------------------------------------
 struct neigh_config {
 	uint32_t max_entries;        // 0 = 64k; at most NEIGH_MAX
@@ -57,6 +67,7 @@ void neigh_put(struct neigh *, uint32_t adjacency);
 // -EINVAL; -ENOSPC at the limit, then nothing has changed.
 int neigh_update(struct neigh *, uint16_t interface, const struct ip_addr *, uint16_t nud,
 	const struct mac *);
+bool neigh_take_used(struct neigh *, uint32_t adjacency);                     // and forgets it
 int neigh_remove(struct neigh *, uint16_t interface, const struct ip_addr *); // -ENOENT
 
 struct neigh_entry {

@@ -151,7 +151,8 @@ static void bad_input(void **state)
 {
 	struct neigh_config c = {.max_entries = NEIGH_MAX + 1};
 	struct neigh_interface good = {.port = 3, .mtu = 1500, .mac = own}, is;
-	struct ip_addr bad[] = {{0}, {AF_UNIX, {1}}, {AF_INET, {224, 0, 0, 1}}, {AF_INET6, {0xff, 2}}, {AF_INET, {255, 255, 255, 255}}};
+	struct ip_addr bad[] = {{0}, {AF_UNIX, {1}}, {AF_INET, {224, 0, 0, 1}},
+		{AF_INET6, {0xff, 2}}, {AF_INET, {255, 255, 255, 255}}};
 	struct ip_addr a = v4(1);
 	struct neigh_entry e;
 	struct neigh *t;

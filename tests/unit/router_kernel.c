@@ -342,7 +342,7 @@ static bool mend(struct kernel *k, int i)
 		set_port(k->w, i, l->port);
 	} else if (l->has_policy) {
 		l->has_policy = false;
-		router_set_policy(k->w->router, i, "", "");
+		router_set_policy(k->w->router, i, 0, "", "");
 	} else if (l->exists && l->is_up && !l->has_carrier) {
 		l->has_carrier = true;
 		k_say_link(k, i, NL_SET);
@@ -384,7 +384,7 @@ void k_operate_link(struct kernel *k)
 		k_say_conf(k, i);
 	} else if (what < 12) { // these are not the kernel's: nothing of them is lost
 		l->has_policy = !l->has_policy;
-		router_set_policy(k->w->router, i, "", l->has_policy ? "policy" : "");
+		router_set_policy(k->w->router, i, 0, "", l->has_policy ? "policy" : "");
 	} else if (what < 13) {
 		l->port = l->port == PORT_NONE ? (port_id_t)(20 + i) : PORT_NONE;
 		set_port(k->w, i, l->port);

@@ -158,7 +158,7 @@ static void leaves_what_it_cannot_do(void **state)
 	tell_route(&w, NL_GONE, &r);
 	assert_forward(&w, "fd00:99::1", 1, 10);
 	// Policy at the way out.
-	router_set_policy(w.router, ETH1, "", "tc egress");
+	router_set_policy(w.router, ETH1, 0, "", "tc egress");
 	world_settle(&w);
 	assert_seen(&w, "20.2.0.1", "kernel");
 	assert_seen(&w, "10.1.0.1", "kernel");
@@ -166,7 +166,7 @@ static void leaves_what_it_cannot_do(void **state)
 	// What comes in by it may go out elsewhere.
 	assert_true(router_interface(w.router, ETH1, &is) && is.is_accelerated4);
 	w.n_leave = 0;
-	router_set_policy(w.router, ETH1, "", "");
+	router_set_policy(w.router, ETH1, 0, "", "");
 	world_settle(&w);
 	assert_forward(&w, "20.2.0.1", 1, 10);
 	assert_forward(&w, "10.1.0.1", 1, 10);

@@ -73,13 +73,13 @@ static void says_why_not(void **state)
 	assert_true(i.is_accelerated4 && !i.is_accelerated6);
 	assert_reason(&w, ETH2, "net.ipv6.conf.all.forwarding");
 	tell_forwarding(&w, AF_INET6, NETCONFA_IFINDEX_ALL, 1);
-	router_set_policy(w.router, 0, "nft: inet filter forward", "");
+	router_set_policy(w.router, 0, 0, "nft: inet filter forward", "");
 	assert_reason(&w, ETH2, "nft: inet filter forward");
-	router_set_policy(w.router, 0, "", "");
-	router_set_policy(w.router, ETH2, "tc ingress", "");
+	router_set_policy(w.router, 0, 0, "", "");
+	router_set_policy(w.router, ETH2, 0, "tc ingress", "");
 	assert_reason(&w, ETH2, "tc ingress");
 	assert_reason(&w, ETH1, "");
-	router_set_policy(w.router, ETH2, "", "");
+	router_set_policy(w.router, ETH2, 0, "", "");
 	assert_reason(&w, ETH2, "");
 	tell_link(&w, NL_GONE, ETH2, 0);
 	assert_reason(&w, ETH2, "not there");
