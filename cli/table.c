@@ -167,9 +167,31 @@ void table_print(const json_t *rows, const char *const *columns)
 	free(cells);
 }
 
+// Sentences, which read better one per line.
+static bool is_text(const json_t *value)
+{
+	const char *first = json_string_value(json_array_get(value, 0));
+
+	return first && strchr(first, ' ');
+}
+
 static bool is_table(const json_t *value)
 {
 	return json_is_array(value) && json_is_object(json_array_get(value, 0));
+}
+
+static void print_lines(const json_t *texts, int indent)
+{
+	const json_t *text;
+	size_t i;
+
+	json_array_foreach((json_t *)texts, i, text)
+	{
+		char *cell = cell_text(text);
+
+		printf("%*s%s\n", indent, "", cell);
+		free(cell);
+	}
 }
 
 // "name: value" lines, aligned; objects and tables below their name.
@@ -181,7 +203,7 @@ static void print_members(const json_t *object, const char *except, int indent)
 
 	json_object_foreach((json_t *)object, name, value)
 	{
-		if (!json_is_object(value) && !is_table(value))
+		if (!json_is_object(value) && !is_table(value) && !is_text(value))
 			longest = MAX(longest, strlen(name));
 	}
 	json_object_foreach((json_t *)object, name, value)
@@ -194,6 +216,9 @@ static void print_members(const json_t *object, const char *except, int indent)
 		} else if (is_table(value)) {
 			printf("\n%s:\n", name);
 			table_print(value, NULL);
+		} else if (is_text(value)) {
+			printf("%*s%s:\n", indent, "", name);
+			print_lines(value, indent + 2);
 		} else {
 			char *text = cell_text(value);
 

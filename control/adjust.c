@@ -92,6 +92,8 @@ int adjust_mtu(struct control *c, struct model_port *p, uint32_t mtu, char *erro
 	}
 	p->port->mtu = mtu;
 	publish_request(c);
+	if (p->set.routed)
+		routing_port_changed(c, p);
 	return 0;
 }
 
@@ -149,4 +151,6 @@ void adjust_to_netdev(struct control *c, struct model_port *p, const struct netd
 		publish_request(c);
 	}
 	set_mtu(c, p, dev->mtu);
+	if (p->set.routed)
+		routing_port_changed(c, p);
 }

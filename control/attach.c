@@ -54,7 +54,8 @@ static int note_guard(struct attachment *a, char *error)
 {
 	struct state_entry e = {.kind = STATE_GUARD};
 
-	if (a->owner->set.kind != RPC_PORT_KIND_AF_XDP || !a->control->attach.state)
+	if (a->owner->set.kind != RPC_PORT_KIND_AF_XDP || a->owner->set.routed ||
+		!a->control->attach.state)
 		return 0;
 	snprintf(e.port, sizeof(e.port), "%s", a->owner->set.name);
 	snprintf(e.netns, sizeof(e.netns), "%s", a->leg ? "" : a->netns); // a leg's end is here
@@ -158,6 +159,8 @@ static int open_port(struct attachment *a, char *error)
 		.n_queues = 1,
 		.ring_size = (uint16_t)set->queue_size,
 		.generic_xdp = set->generic_xdp,
+		.routed = set->routed,
+		.admission = a->control->routing.admission,
 		.bpdu_guard = set->bpdu_guard,
 		.mac = a->leg ? container_mac(a->leg) : set->mac,
 		.pool = dataplane_pool(a->control->dp),
@@ -190,6 +193,8 @@ static int try_open(struct attachment *a, char *error)
 		err = container_up(a->leg, error);
 	if (!err)
 		err = watch_netdev(a, error);
+	if (!err && p->set.routed)
+		err = routing_port_opened(c, p, error);
 	if (err)
 		goto close;
 	p->is_link_up = link_is_up(a);
@@ -258,6 +263,7 @@ static void closed(void *arg)
 	*at = a->next;
 	a->is_closing = false;
 	guard_note_drop(&a->guard, a->control->attach.state);
+	routing_port_closed(a->control, a->id);
 	if (a->leg && !(a->keeps_leg && a->owner))
 		container_detach(a->leg);
 	a->keeps_leg = false;
@@ -274,6 +280,8 @@ static void close_port(struct attachment *a)
 	struct control *c = a->control;
 	struct model_port *p = a->owner;
 
+	if (p->set.routed)
+		routing_port_closing(c, p);
 	if ((a->leg && !a->keeps_leg) || p->set.kind == RPC_PORT_KIND_TAP) {
 		netdev_watch_destroy(a->watch); // the netdev goes with the port
 		a->watch = NULL;
@@ -469,6 +477,8 @@ int attach_add(struct control *c, struct model_port *p, char *error)
 	struct attachment *a = NULL;
 	int err = privilege_check(p->set.kind, p->set.name, error);
 
+	if (!err && p->set.routed)
+		err = routing_start(c, error);
 	if (err)
 		return err;
 	a = mem_zalloc(sizeof(*a), 0);

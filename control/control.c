@@ -71,6 +71,7 @@ static int make_parts(struct control *c, const struct control_config *config)
 	if (err)
 		return err;
 	publish_init(&c->publish, c);
+	routing_init(&c->routing, c);
 	return events_init(&c->events, c);
 }
 
@@ -111,6 +112,7 @@ void control_close_ports(struct control *c)
 {
 	uint64_t until = clock_now_ns() + CLOSE_WAIT_NS;
 
+	routing_quiesce(c);
 	while (c->model && c->model->n_ports)
 		attach_remove(c, c->model->by_name[c->model->n_ports - 1]);
 	if (!attach_is_idle(c))
@@ -128,6 +130,7 @@ void control_destroy(struct control *c)
 	if (!c)
 		return;
 	rcu_barrier_reclaim(); // no reader is left
+	routing_fini(&c->routing);
 	attach_fini(&c->attach);
 	events_fini(&c->events);
 	dataplane_destroy(c->dp);

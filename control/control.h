@@ -8,6 +8,7 @@
 #include "control/loop.h"
 #include "control/model.h"
 #include "control/publish.h"
+#include "control/routing.h"
 #include "dataplane/dataplane.h"
 
 // Whether a worker goes on: looked at every second.
@@ -25,6 +26,7 @@ struct control {
 	struct publish publish;
 	struct events events;
 	struct attach attach;
+	struct routing routing;
 	struct loop_io reclaim_io;
 	struct loop_timer worker_timer;
 	struct worker_watch worker_watch[WORKERS_MAX];

@@ -38,6 +38,7 @@ struct port_settings {
 	bool flood[N_BUM];
 	bool bpdu_guard;
 	bool generic_xdp;
+	bool routed;           // the netdev stays the kernel's: in no VLAN
 	uint32_t storm[N_BUM]; // packets per second; 0 = no limit
 	uint32_t fdb_limit;    // 0 = none
 	uint32_t queue_size;   // 0 = the kind's default

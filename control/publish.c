@@ -46,10 +46,15 @@ static void add_vlans(struct vlan_table *t, const struct model_port *p)
 		vlan_table_add(t, v->untagged, p->id, true);
 }
 
-static void add_port(struct snapshot *s, struct model_port *p)
+static void add_port(const struct control *c, struct snapshot *s, struct model_port *p)
 {
 	struct snapshot_port *view = &s->port[p->id];
 
+	if (p->set.routed) {
+		routing_fill_port(c, p, view);
+		snapshot_attach(s, p->port);
+		return;
+	}
 	view->state = (uint8_t)model_port_state(p);
 	view->flags = port_flags(p);
 	view->pvid = p->set.vlans.untagged;
@@ -68,11 +73,12 @@ static struct snapshot *build(const struct control *c)
 	if (!s)
 		return NULL;
 	s->fdb = c->fdb;
+	routing_fill(c, s);
 	for (unsigned v = 0; v < N_VLANS; v++)
 		s->vlans->flags[v] = m->vlan[v].flags;
 	for (unsigned i = 0; i < m->n_ports; i++)
 		if (m->by_name[i]->port)
-			add_port(s, m->by_name[i]);
+			add_port(c, s, m->by_name[i]);
 	return s;
 }
 
@@ -99,6 +105,7 @@ int publish_now(struct control *c)
 	loop_job_cancel(c->loop, &c->publish.job);
 	if (s) {
 		dataplane_publish(c->dp, s);
+		routing_published(c);
 		c->publish.n_published++;
 		if (retire_leaving(c))
 			return 0;

@@ -328,21 +328,30 @@ static int set_nexthop(
 	return 0;
 }
 
-static int set(
-	struct rib *r, struct store *s, uint64_t hash, const struct rib_route *route, int *result)
+// What a candidate of the change's rank was before.
+static void tell_was(const struct rib *r, const struct candidate *c, struct rib_change *change)
 {
+	change->was = c->nexthop;
+	change->was_current = r->is_resyncing && c->generation == r->generation;
+}
+
+static int set(struct rib *r, struct store *s, uint64_t hash, struct rib_change *change)
+{
+	const struct rib_route *route = &change->route;
 	uint32_t first =
 		settled_first(r, s, hash, route->prefix.addr.b, route->prefix.len, route->table);
 	uint32_t i, before = NO_CANDIDATE, after = first;
-	struct rib_pending p = {.first = first, .result = result};
+	struct rib_pending p = {.first = first, .result = &change->result};
 	int err;
 
 	while (after && rank_of(candidate_at(s, after)) < rank(route)) {
 		before = after;
 		after = candidate_at(s, after)->next;
 	}
-	if (after && rank_of(candidate_at(s, after)) == rank(route))
-		return set_nexthop(r, s, first, after, route->nexthop, result);
+	if (after && rank_of(candidate_at(s, after)) == rank(route)) {
+		tell_was(r, candidate_at(s, after), change);
+		return set_nexthop(r, s, first, after, route->nexthop, &change->result);
+	}
 	i = make(r, s, route, &err);
 	if (!i)
 		return err;
@@ -361,12 +370,12 @@ static int set(
 	return 0;
 }
 
-static int take_away(
-	struct rib *r, struct store *s, uint64_t hash, const struct rib_route *route, int *result)
+static int take_away(struct rib *r, struct store *s, uint64_t hash, struct rib_change *change)
 {
+	const struct rib_route *route = &change->route;
 	uint32_t first =
 		settled_first(r, s, hash, route->prefix.addr.b, route->prefix.len, route->table);
-	struct rib_pending p = {.what = RIB_REMOVE_BEST, .first = first, .result = result};
+	struct rib_pending p = {.what = RIB_REMOVE_BEST, .first = first, .result = &change->result};
 	uint32_t i = first, before = NO_CANDIDATE, next;
 
 	while (i && rank_of(candidate_at(s, i)) != rank(route)) {
@@ -375,6 +384,7 @@ static int take_away(
 	}
 	if (!i)
 		return -ENOENT;
+	tell_was(r, candidate_at(s, i), change);
 	next = candidate_at(s, i)->next;
 	if (before) {
 		candidate_at(s, before)->next = next;
@@ -424,8 +434,10 @@ size_t rib_change_bulk(struct rib *r, struct rib_change *changes, size_t n)
 				continue;
 			}
 			rib_batch_ready(r, stores[i], c[i].route.table);
-			c[i].result = (c[i].is_removal ? take_away : set)(
-				r, stores[i], hash[i], &c[i].route, &c[i].result);
+			c[i].was = 0;
+			c[i].was_current = false;
+			c[i].result =
+				(c[i].is_removal ? take_away : set)(r, stores[i], hash[i], &c[i]);
 		}
 	}
 	rib_batch_end(r);

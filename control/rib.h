@@ -65,6 +65,8 @@ struct rib_change {
 	struct rib_route route;
 	bool is_removal;
 	int result;
+	uint32_t was; // set by the call: the next hop that a candidate of this rank had; 0 = none
+	bool was_current; // and it had been set since the resync began that is not swept yet
 };
 size_t rib_change_bulk(struct rib *, struct rib_change *, size_t n);
 

@@ -13,6 +13,7 @@ static const struct section {
 	bool is_list;
 } sections[] = {
 	{"bridge", "bridge.set", false},
+	{"router", "router.set", false},
 	{"vlans", "vlan.set", true},
 	{"ports", "port.add", true},
 	{"fdb", "fdb.add", true},
@@ -84,7 +85,8 @@ static int check_names(const struct loading *l, json_t *doc)
 	json_t *value;
 
 	if (!json_is_object(doc)) {
-		log_error("%s: must be an object with bridge, vlans, ports and fdb", l->path);
+		log_error(
+			"%s: must be an object with bridge, router, vlans, ports and fdb", l->path);
 		return -EINVAL;
 	}
 	json_object_foreach(doc, name, value)
@@ -94,8 +96,8 @@ static int check_names(const struct loading *l, json_t *doc)
 		while (i < ARRAY_SIZE(sections) && strcmp(sections[i].name, name))
 			i++;
 		if (i == ARRAY_SIZE(sections)) {
-			log_error("%s: %s: is not known here; there are bridge, vlans, ports and "
-				  "fdb",
+			log_error("%s: %s: is not known here; there are bridge, router, vlans, "
+				  "ports and fdb",
 				l->path, name);
 			return -EINVAL;
 		}

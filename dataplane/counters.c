@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/counters.h"
 
-#define N_COUNTERS (offsetof(struct port_counters, drop) / sizeof(uint64_t) + N_DROP_REASONS)
+#define N_COUNTERS                                                                                 \
+	(offsetof(struct port_counters, exception) / sizeof(uint64_t) + N_EXCEPTION_REASONS)
+
+uint64_t port_counters_exceptions(const struct port_counters *c)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < N_EXCEPTION_REASONS; i++)
+		sum += counter_read(&c->exception[i]);
+	return sum;
+}
 
 void port_counters_add(struct port_counters *sum, const struct port_counters *c)
 {

@@ -202,8 +202,7 @@ unsigned dataplane_events(struct dataplane *dp, struct event *out, unsigned max)
 	for (unsigned i = 0; i < dp->n_workers; i++) {
 		struct worker *w = dp->worker[(dp->next_drained + i) % dp->n_workers];
 
-		while (n < max && ring_pop(&w->events, &out[n], sizeof(*out)))
-			n++;
+		n += ring_pop_bulk(&w->events, &out[n], max - n, sizeof(*out));
 	}
 	dp->next_drained++;
 	if (n == max)

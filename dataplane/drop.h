@@ -28,7 +28,13 @@
 	X(output_mtu, "longer than the egress port's MTU")                                         \
 	X(output_segment, "the sender's segmentation request cannot be carried out")               \
 	X(output_no_frame, "no free frame for a copy, a tag or a segment")                         \
-	X(tx_full, "the egress port's transmit ring was full")
+	X(tx_full, "the egress port's transmit ring was full")                                     \
+	X(l3_header, "the version or length of an IP header that cannot be")                       \
+	X(l3_checksum, "the checksum of the IPv4 header is wrong")                                 \
+	X(l3_truncated, "shorter than its IP header says")                                         \
+	X(l3_offload, "an offload request that reaches beyond the IP packet")                      \
+	X(l3_blackhole, "the route says blackhole")                                                \
+	X(exception_full, "for the kernel, and over the port's rate or no room left")
 
 enum drop_reason {
 #define DROP_ENUM(name, text) DROP_##name,

@@ -21,4 +21,5 @@ struct event {
 	int32_t error;
 };
 
-#define EVENT_RING_SIZE 8192
+// So long that a worker that shares its CPU with control loses little while control waits its turn.
+#define EVENT_RING_SIZE 32768

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/snapshot.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 struct snapshot *snapshot_new(unsigned n_ports, unsigned n_workers)
@@ -63,11 +65,19 @@ void snapshot_index(struct snapshot *s, port_id_t id)
 		s->isolated[id / 64] |= bit;
 }
 
+void snapshot_set_own(struct snapshot *s, const uint32_t *addrs, size_t n)
+{
+	memset(s->strangers, 1, sizeof(s->strangers));
+	for (size_t i = 0; i < n; i++)
+		s->strangers[snapshot_source_slot(addrs[i])] = 0;
+}
+
 void snapshot_attach(struct snapshot *s, struct port *port)
 {
 	s->port[port->id].present = 1;
 	s->port[port->id].caps = port->queue[0].caps;
 	s->port[port->id].max_bytes = port->mtu + 14;
+	s->port[port->id].mac = port->mac;
 	for (unsigned q = 0; q < port->n_queues; q++) {
 		struct snapshot_worker *w = &s->worker[(port->id + q) % s->n_workers];
 

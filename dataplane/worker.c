@@ -108,12 +108,13 @@ void worker_wake(struct worker *w)
 	}
 }
 
-void worker_post(struct worker *w, const struct event *e)
+void worker_post(struct worker *w, const struct event *e, unsigned n)
 {
-	if (ring_push(&w->events, e, sizeof(*e)))
-		w->events_posted = true;
-	else
-		counter_add(&w->stats.events_lost, 1);
+	unsigned posted = ring_push_bulk(&w->events, e, n, sizeof(*e));
+
+	w->events_posted |= posted > 0;
+	if (posted < n)
+		counter_add(&w->stats.events_lost, n - posted);
 }
 
 // Queues that came with a new snapshot, or left, join an epoll set. Closed descriptors have left
@@ -180,8 +181,8 @@ static void report_error(struct worker *w, struct port_queue *q)
 	q->error_told = true;
 	epoll_ctl(q->caps & PORT_RX_SYSCALL ? w->syscall_epoll_fd : w->epoll_fd, EPOLL_CTL_DEL,
 		q->fd, NULL);
-	worker_post(
-		w, &(struct event){.type = EVENT_PORT_ERROR, .port = q->port, .error = q->error});
+	worker_post(w,
+		&(struct event){.type = EVENT_PORT_ERROR, .port = q->port, .error = q->error}, 1);
 }
 
 unsigned worker_run_once(struct worker *w)

@@ -114,5 +114,5 @@ static inline int worker_tid(const struct worker *w)
 // One loop: every queue once, transmit, quiescent state. Returns packets received.
 unsigned worker_run_once(struct worker *);
 
-// Posts to control; counts what the ring refuses.
-void worker_post(struct worker *, const struct event *);
+// Posts n events to control; counts what the ring refuses.
+void worker_post(struct worker *, const struct event *, unsigned n);

@@ -18,3 +18,7 @@ void method_losses(const struct model_port *, struct port_stats *out);
 // Sums over the reasons, ours and the kernel's.
 uint64_t method_drops(const struct port_counters *);
 uint64_t method_kernel_drops(const struct port_stats *);
+
+// What settings contradict each other; has_vlans: the caller named VLANs. 0, or an error said.
+int method_check_port(struct rpc_call *, const struct port_settings *, bool has_vlans);
+uint32_t method_learn_limit(uint32_t fdb_limit); // as fdb_set_port_limit() takes it

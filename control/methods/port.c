@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// port.add checks, enters the port into the model and opens it; whatever fails
-// takes it out again. port.set prepares all changes and makes the fallible ones
-// first, so that it changes everything or nothing.
+// port.set prepares all changes and makes the fallible ones first, so that it changes everything or
+// nothing; port.add is in port_add.c.
 #include <errno.h>
 
 #include "base/error.h"
 #include "control/adjust.h"
 #include "control/container.h"
 #include "control/methods/methods.h"
-
-// -- port.add -----------------------------------------------------------------------
 
 static int check_kind(struct rpc_call *call, const struct port_settings *s)
 {
@@ -44,106 +41,45 @@ static int check_kind(struct rpc_call *call, const struct port_settings *s)
 	return 0;
 }
 
-static int settings_of(
-	struct rpc_call *call, const struct rpc_port_add_params *p, struct port_settings *s)
+// What belongs to a bridge's port has no meaning on a routed one.
+static int check_routed(struct rpc_call *call, const struct port_settings *s, bool has_vlans)
 {
-	char error[ERROR_TEXT_SIZE];
-
-	*s = (struct port_settings){
-		.kind = p->has_kind        ? p->kind
-			: p->has_container ? RPC_PORT_KIND_TAP
-					   : RPC_PORT_KIND_AF_XDP,
-		.has_container = p->has_container,
-		.container = p->container,
-		.mac = p->mac,
-		.mtu = p->has_mtu ? p->mtu : 0,
-		.learning = p->learning,
-		.isolated = p->isolated,
-		.flood = {p->flood_broadcast, p->flood_unknown, p->flood_multicast},
-		.bpdu_guard = p->bpdu_guard,
-		.generic_xdp = p->generic_xdp,
-		.storm = {p->storm_broadcast, p->storm_unknown, p->storm_multicast},
-		.fdb_limit = p->fdb_limit,
-		.queue_size = p->has_queue_size ? p->queue_size : 0,
-		.state = p->state,
-	};
-	memcpy(s->name, p->name, sizeof(s->name));
-	memcpy(s->netdev, p->netdev, sizeof(s->netdev));
-	memcpy(s->netns, p->netns, sizeof(s->netns));
-	if (port_vlans_apply(&s->vlans,
-		    &(struct vlan_request){p->has_vlan, p->has_trunk, p->has_native, p->vlan,
-			    p->native, &p->trunk},
-		    s->name, error))
-		return rpc_error(call, -EINVAL, "%s", error);
-	return check_kind(call, s);
-}
-
-// The port's own name stands for a netdev that was not named.
-static int name_netdev(struct rpc_call *call, struct port_settings *s)
-{
-	if (s->kind == RPC_PORT_KIND_MEMORY || s->has_container || s->netdev[0])
+	if (!s->routed)
 		return 0;
-	if (!netdev_name_valid(s->name))
+	if (s->kind != RPC_PORT_KIND_AF_XDP || s->has_container || s->generic_xdp)
 		return rpc_error(call, -EINVAL,
-			"port %s: no network interface can have this name; give the interface's "
-			"with netdev",
+			"port %s: a routed port is an interface of the kernel's, taken by native "
+			"XDP; leave out kind, container and generic_xdp",
 			s->name);
-	memcpy(s->netdev, s->name, sizeof(s->netdev) - 1);
+	if (s->netns[0])
+		return rpc_error(call, -EOPNOTSUPP,
+			"port %s: a routed port must be in garudad's own network namespace; run "
+			"garudad in that one (ip netns exec %s garudad)",
+			s->name, s->netns);
+	if (has_vlans)
+		return rpc_error(call, -EINVAL,
+			"port %s: a routed port is in no VLAN of the switch; leave out vlan, trunk "
+			"and native, or leave out routed",
+			s->name);
+	if (s->bpdu_guard || s->isolated || s->state != RPC_STP_STATE_FORWARDING ||
+		s->storm[BUM_BROADCAST] || s->storm[BUM_UNKNOWN] || s->storm[BUM_MULTICAST])
+		return rpc_error(call, -EINVAL,
+			"port %s: isolated, bpdu_guard, state and storm limits are for ports of "
+			"the switch; leave them out of a routed one",
+			s->name);
 	return 0;
 }
 
-// One netdev, one port.
-static int check_netdev(struct rpc_call *call, const struct port_settings *s)
+int method_check_port(struct rpc_call *call, const struct port_settings *s, bool has_vlans)
 {
-	const struct control *c = call->ctx;
+	int err = check_routed(call, s, has_vlans);
 
-	if (!s->netdev[0])
-		return 0;
-	for (unsigned i = 0; i < c->model->n_ports; i++) {
-		const struct port_settings *other = &c->model->by_name[i]->set;
-
-		if (!strcmp(other->netdev, s->netdev) && !strcmp(other->netns, s->netns))
-			return rpc_error(call, -EBUSY,
-				"port %s: the netdev %s is in use by port %s; remove that first",
-				s->name, s->netdev, other->name);
-	}
-	return 0;
+	return err ? err : check_kind(call, s);
 }
 
-static uint32_t learn_limit(uint32_t fdb_limit)
+uint32_t method_learn_limit(uint32_t fdb_limit)
 {
 	return fdb_limit ? fdb_limit : UINT32_MAX;
-}
-
-int rpc_port_add(struct rpc_call *call, const struct rpc_port_add_params *params,
-	struct rpc_port_add_result *result)
-{
-	struct control *c = call->ctx;
-	char error[ERROR_TEXT_SIZE] = "";
-	struct port_settings set;
-	struct model_port *p;
-	int err = settings_of(call, params, &set);
-
-	if (!err)
-		err = name_netdev(call, &set);
-	if (!err && !model_port_find(c->model, set.name))
-		err = check_netdev(call, &set);
-	if (err)
-		return err;
-	err = model_port_add(c->model, &set, &p, error);
-	if (err)
-		return rpc_error(call, err, "%s", error);
-	fdb_set_port_limit(c->fdb, p->id, learn_limit(set.fdb_limit));
-	err = attach_add(c, p, error);
-	if (err) {
-		attach_remove(c, p);
-		return rpc_error(call, err, "%s", error);
-	}
-	memcpy(result->name, p->set.name, sizeof(result->name));
-	result->oper = p->oper;
-	result->has_reason = p->reason[0];
-	snprintf(result->reason, sizeof(result->reason), "%s", p->reason);
-	return 0;
 }
 
 int rpc_port_del(struct rpc_call *call, const struct rpc_port_del_params *params,
@@ -192,12 +128,12 @@ static int new_settings(struct rpc_call *call, const struct model_port *port,
 		s->state = p->state;
 	if (p->has_bpdu_guard)
 		s->bpdu_guard = p->bpdu_guard;
-	if (port_vlans_apply(&s->vlans,
-		    &(struct vlan_request){p->has_vlan, p->has_trunk, p->has_native, p->vlan,
-			    p->native, &p->trunk},
-		    s->name, error))
+	if (!s->routed && port_vlans_apply(&s->vlans,
+				  &(struct vlan_request){p->has_vlan, p->has_trunk, p->has_native,
+					  p->vlan, p->native, &p->trunk},
+				  s->name, error))
 		return rpc_error(call, -EINVAL, "%s", error);
-	return check_kind(call, s);
+	return method_check_port(call, s, p->has_vlan || p->has_trunk || p->has_native);
 }
 
 // What reaches the netdev and may fail.
@@ -255,7 +191,7 @@ int rpc_port_set(struct rpc_call *call, const struct rpc_port_set_params *params
 	if (params->has_state || !new.bpdu_guard)
 		p->is_guarded = false;
 	attach_update_leg(p);
-	fdb_set_port_limit(c->fdb, p->id, learn_limit(new.fdb_limit));
+	fdb_set_port_limit(c->fdb, p->id, method_learn_limit(new.fdb_limit));
 	flush_outdated(c, p, &old);
 	if (p->port)
 		model_port_settle(p);
@@ -284,7 +220,7 @@ static void fill_bridge(const struct model_port *p, struct rpc_port *out)
 {
 	const struct port_settings *s = &p->set;
 
-	out->has_vlan = !s->vlans.is_trunk;
+	out->has_vlan = !s->vlans.is_trunk && !s->routed;
 	out->vlan = s->vlans.untagged;
 	out->has_trunk = s->vlans.is_trunk;
 	out->trunk = s->vlans.tagged;
@@ -330,6 +266,7 @@ static void fill_port(const struct control *c, const struct model_port *p, struc
 	fill_attachment(p, out);
 	fill_bridge(p, out);
 	out->fdb_entries = fdb_count_port(c->fdb, p->id);
+	out->routed = p->set.routed;
 	out->generic_xdp = p->set.generic_xdp;
 	out->queue_size = p->set.queue_size;
 	out->has_worker = p->port;

@@ -114,6 +114,25 @@ static int add_drops(struct rpc_drop_count_array *drops, const char *port,
 	return err;
 }
 
+static int add_exceptions(struct rpc_exception_count_array *exceptions, const char *port,
+	const struct port_counters *n)
+{
+	for (unsigned i = 0; i < N_EXCEPTION_REASONS; i++) {
+		struct rpc_exception_count *e;
+
+		if (!n->exception[i])
+			continue;
+		e = rpc_exception_count_array_append(exceptions);
+		if (!e)
+			return -ENOMEM;
+		snprintf(e->port, sizeof(e->port), "%s", port);
+		snprintf(e->reason, sizeof(e->reason), "%s", exception_name(i));
+		snprintf(e->text, sizeof(e->text), "%s", exception_text(i));
+		e->packets = n->exception[i];
+	}
+	return 0;
+}
+
 static void fill_row(
 	struct rpc_stats_row *row, const struct port_counters *n, const struct port_stats *lost)
 {
@@ -124,7 +143,7 @@ static void fill_row(
 	row->flood_copies += n->copies;
 	row->segments += n->segments;
 	row->forwarded += n->forwarded;
-	row->exception_packets += n->exception;
+	row->exception_packets += port_counters_exceptions(n);
 	row->rx_drops += method_drops(n);
 	row->kernel_drops += method_kernel_drops(lost);
 	row->tx_merged += lost->tx_merged;
@@ -137,6 +156,7 @@ static int show_port(struct control *c, const struct model_port *p, int worker,
 	struct rpc_stats_row *row = rpc_stats_row_array_append(&result->ports);
 	struct port_counters n;
 	struct port_stats lost = {0};
+	int err;
 
 	if (!row)
 		return -ENOMEM;
@@ -147,7 +167,8 @@ static int show_port(struct control *c, const struct model_port *p, int worker,
 	snprintf(row->port, sizeof(row->port), "%s", p->set.name);
 	fill_row(row, &n, &lost);
 	fill_row(&result->total, &n, &lost);
-	return add_drops(&result->drops, p->set.name, &n, &lost);
+	err = add_drops(&result->drops, p->set.name, &n, &lost);
+	return err ? err : add_exceptions(&result->exceptions, p->set.name, &n);
 }
 
 static void add_removed(const struct control *c, int worker, struct rpc_stats_show_result *result)

@@ -101,11 +101,12 @@ struct nl_route {
 	uint32_t table; // RT_TABLE_* or any number
 	struct ip_prefix prefix;
 	uint32_t metric;
-	uint32_t nexthop; // RTA_NH_ID; 0 = the hops here
-	uint32_t mtu;     // RTAX_MTU; 0 = none of its own
-	uint8_t protocol; // RTPROT_*
-	uint8_t scope;    // RT_SCOPE_*
-	uint8_t type;     // RTN_*
+	uint32_t nexthop;      // RTA_NH_ID; 0 = the hops here
+	uint32_t mtu;          // RTAX_MTU; 0 = none of its own
+	struct ip_addr source; // RTA_PREFSRC; family 0 = none. An IPv4 route goes with that address
+	uint8_t protocol;      // RTPROT_*
+	uint8_t scope;         // RT_SCOPE_*
+	uint8_t type;          // RTN_*
 	uint8_t tos;
 	uint8_t preference; // of an IPv6 router: ICMPV6_ROUTER_PREF_*
 	uint32_t flags;     // RTM_F_*

@@ -90,6 +90,9 @@ static void get_route_attribute(const struct nlattr *a, uint8_t family, struct n
 	case RTA_TABLE:
 		out->table = decode_u32(a, out->table);
 		break;
+	case RTA_PREFSRC:
+		decode_attr_ip(a, family, &out->source);
+		break;
 	case RTA_PRIORITY:
 		out->metric = decode_u32(a, 0);
 		break;

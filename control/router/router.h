@@ -5,6 +5,11 @@
 // Which table: the local, main and default tables together make the one FIB. Interfaces in a VRF,
 // and everything that other rules decide, stay with the kernel, and router_interface says so.
 //
+// Left to the kernel as well, prefix by prefix: routes by tos or IPv6 source, several of one metric
+// that only the kernel can choose between, those of the default table, throw, encapsulation, an MTU
+// below that of the interface, and all whose hops leave by an interface that is not ours, or has a
+// reason against going out by it. A route with some such hops is left as a whole.
+//
 // Control thread only. No call blocks; each stays far below 2 ms, and what takes longer is left to
 // router_step().
 #pragma once
@@ -56,6 +61,11 @@ void router_apply(struct router *, const struct nl_change *);
 // True once every kind was dumped completely (NL_END) and nothing of it waits for router_step().
 bool router_is_complete(const struct router *);
 
+// A route or its removal did not get into the tables (limit, no memory): the family is not taken
+// from the kernel any more, and says why. A new dump of routes that fits ends that: ask the mirror
+// for one when there may be room again.
+bool router_needs_dump(const struct router *);
+
 // Many at once: routes that follow each other go to the FIB together. `size`: bytes of records.
 void router_apply_batch(struct router *, const struct nl_change *first, size_t size);
 
@@ -73,8 +83,8 @@ struct router_port {
 int router_set_port(struct router *, int ifindex, const struct router_port *);
 
 // Why the kernel must forward what comes in by (in) or leaves by (out) this interface; "" = no
-// reason. ifindex 0: of all. From control/policy.
-void router_set_policy(struct router *, int ifindex, const char *in, const char *out);
+// reason. family: AF_INET, AF_INET6, 0 = both. ifindex 0: of all. From control/policy.
+void router_set_policy(struct router *, int ifindex, int family, const char *in, const char *out);
 
 // -- what is there ------------------------------------------------------------------------------
 struct router_interface {
@@ -85,7 +95,7 @@ struct router_interface {
 	uint32_t mtu;
 	bool is_up;
 	bool forwarding4, forwarding6; // the kernel's sysctls
-	uint8_t rp_filter; // 0 off, 1 strict, 2 loose: the stricter of all's and its own
+	uint8_t rp_filter; // of IPv4: 0 off, 1 strict, 2 loose; the greater of all's and its own
 	bool is_accelerated4, is_accelerated6; // packets of that family are taken from it
 	char reason[ROUTER_REASON_SIZE];       // why not (one of them)
 };
@@ -128,6 +138,12 @@ struct router_neighbour {
 #define ROUTER_NEIGH_WALK_END UINT32_MAX
 size_t router_walk_neigh(
 	const struct router *, uint32_t *cursor, struct router_neighbour *out, size_t max);
+
+// Neighbours that packets were sent by since the last such walk, and whose answers the kernel does
+// not know to be recent (NUD_STALE): the caller asks the kernel to see to them, which it does not
+// do by itself for traffic that it does not see. One page of a walk as above.
+void router_walk_used(struct router *, uint32_t *cursor, unsigned max,
+	void (*visit)(void *arg, int ifindex, const struct ip_addr *), void *arg);
 
 struct router_stats {
 	uint64_t routes4, routes6, max_routes4, max_routes6; // in the RIB

@@ -20,7 +20,7 @@ static enum drop_reason refuse_reserved(struct worker *w, const struct burst *b,
 
 	if (!bpdu || !(b->in->flags & PORT_BPDU_GUARD))
 		return DROP_classify_reserved;
-	worker_post(w, &(struct event){.type = EVENT_BPDU, .port = b->in_port});
+	worker_post(w, &(struct event){.type = EVENT_BPDU, .port = b->in_port}, 1);
 	return DROP_classify_bpdu_guard;
 }
 

@@ -10,26 +10,26 @@
 
 #define LEARN_REPEAT_NS (5 * NS_PER_MS) // the same observation is posted again after this
 
-// Posts an observation unless the same one was posted a moment ago.
-static void learn(struct worker *w, fdb_key_t key, port_id_t port)
+// Whether the same observation was posted a moment ago. If not, it counts as posted now.
+static bool is_repeated(struct worker *w, fdb_key_t key, uint64_t stamp)
 {
 	struct learn_recent *r = &w->recent[(key * 0x9e3779b97f4a7c15ull) >> 54];
-	uint64_t stamp = w->now / LEARN_REPEAT_NS << 16 | port;
 
 	if (r->key == key && r->port_and_time == stamp)
-		return;
+		return true;
 	r->key = key;
 	r->port_and_time = stamp;
-	worker_post(w, &(struct event){.type = EVENT_MAC_SEEN,
-			       .port = port,
-			       .vlan = fdb_key_vlan(key),
-			       .mac = fdb_key_mac(key)});
+	return false;
 }
 
 // Tells control of the sources that are news to the FDB.
 static void learn_sources(struct worker *w, const struct snapshot *s, const struct burst *b,
 	uint64_t news, const fdb_hit_t *hit)
 {
+	uint64_t stamp = w->now / LEARN_REPEAT_NS << 16 | b->in_port;
+	struct event seen[BURST_MAX];
+	unsigned n = 0;
+
 	for (; news; news &= news - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(news);
 
@@ -37,8 +37,14 @@ static void learn_sources(struct worker *w, const struct snapshot *s, const stru
 			continue; // pinned by the user: frames elsewhere do not move it
 		if (s->vlans->flags[b->packet[i]->vlan] & VLAN_NO_LEARNING)
 			continue;
-		learn(w, b->src[i], b->in_port);
+		if (is_repeated(w, b->src[i], stamp))
+			continue;
+		seen[n++] = (struct event){.type = EVENT_MAC_SEEN,
+			.port = b->in_port,
+			.vlan = fdb_key_vlan(b->src[i]),
+			.mac = fdb_key_mac(b->src[i])};
 	}
+	worker_post(w, seen, n);
 }
 
 static bool storm_passes(struct worker *w, const struct burst *b, enum bum_class class)

@@ -290,3 +290,85 @@ void output(struct worker *w, const struct snapshot *s, struct burst *b)
 	}
 	counter_add(&b->counters->forwarded, queued);
 }
+
+// -- routed -----------------------------------------------------------------------------
+// The packet has its header, and l3 has compared its length with the MTU of the route. What is
+// left: the port may have gone, or its MTU may have changed.
+static fast_inline bool is_plain_routed(const struct packet *p, uint32_t longest)
+{
+	return !(p->flags | p->gso_type) && p->total_len <= longest;
+}
+
+static unsigned routed_unusual(
+	struct worker *w, const struct snapshot *s, struct packet *p, port_id_t egress)
+{
+	if (egress >= s->n_ports || !(s->port[egress].flags & PORT_ROUTED_EGRESS)) {
+		packet_drop(w, p, DROP_output_port_gone);
+		return 0;
+	}
+	if (!fits(p, &s->port[egress])) {
+		packet_drop(w, p, DROP_output_mtu);
+		return 0;
+	}
+	return enqueue(w, s, p, egress);
+}
+
+// The longest packet that needs nothing more done to leave by the port; 0: none may.
+static fast_inline uint32_t longest_routed(const struct snapshot *s, port_id_t egress)
+{
+	if (unlikely(egress >= s->n_ports || !(s->port[egress].flags & PORT_ROUTED_EGRESS)))
+		return 0;
+	return s->port[egress].max_bytes + VLAN_TAG_SIZE;
+}
+
+// All packets leave by one port: a run of plain ones at a time.
+static unsigned routed_one_way(struct worker *w, const struct snapshot *s, struct burst *b)
+{
+	const port_id_t egress = b->egress[0];
+	const uint32_t longest = longest_routed(s, egress);
+	unsigned queued = 0;
+
+	for (unsigned i = 0; i < b->n;) {
+		unsigned end = i;
+
+		while (end < b->n && likely(is_plain_routed(b->packet[end], longest)))
+			end++;
+		if (end > i)
+			push_run(w, s, &b->packet[i], end - i, egress);
+		queued += end - i;
+		if (end < b->n)
+			queued += routed_unusual(w, s, b->packet[end++], egress);
+		i = end;
+	}
+	return queued;
+}
+
+// By several: there are no runs to speak of, and looking for them is a guess that fails.
+static unsigned routed_many_ways(struct worker *w, const struct snapshot *s, struct burst *b)
+{
+	unsigned queued = 0;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		port_id_t egress = b->egress[i];
+
+		if (likely(is_plain_routed(b->packet[i], longest_routed(s, egress)))) {
+			push(w, s, b->packet[i], egress);
+			queued++;
+		} else {
+			queued += routed_unusual(w, s, b->packet[i], egress);
+		}
+	}
+	return queued;
+}
+
+void output_routed(struct worker *w, const struct snapshot *s, struct burst *b)
+{
+	unsigned differ = 0, queued;
+
+	if (!b->n)
+		return;
+	for (unsigned i = 1; i < b->n; i++)
+		differ |= b->egress[i] ^ b->egress[0];
+	queued = differ ? routed_many_ways(w, s, b) : routed_one_way(w, s, b);
+	counter_add(&b->counters->forwarded, queued);
+}

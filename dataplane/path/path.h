@@ -19,9 +19,10 @@ struct burst {
 	struct packet *packet[BURST_MAX];
 	fdb_key_t dst[BURST_MAX]; // parse: VLAN bits zero; classify adds the VLAN
 	fdb_key_t src[BURST_MAX];
-	fdb_hit_t hit[BURST_MAX];  // l2: what the FDB says of the destination
-	uint64_t refused;          // packets that the stage at work will drop, by bit
-	uint8_t reason[BURST_MAX]; // why
+	fdb_hit_t hit[BURST_MAX];    // l2: what the FDB says of the destination
+	port_id_t egress[BURST_MAX]; // l3: where it leaves
+	uint64_t refused;            // packets that the stage at work will drop, by bit
+	uint8_t reason[BURST_MAX];   // why
 };
 
 static fast_inline void burst_refuse(struct burst *b, unsigned i, enum drop_reason reason)
@@ -65,9 +66,14 @@ void classify(struct worker *, const struct snapshot *, struct burst *);
 // l2.c: learns sources, finds destinations.
 void l2(struct worker *, const struct snapshot *, struct burst *);
 
+// l3.c: of a routed port: IP header checks, route, next hop, rewrite; to the kernel what it must
+// see itself.
+void l3(struct worker *, const struct snapshot *, struct burst *);
+
 // output.c: to the egress ports' queues: membership, tag, MTU, checksums and
 // segmentation for ports that need them, copies for flooding.
 void output(struct worker *, const struct snapshot *, struct burst *);
+void output_routed(struct worker *, const struct snapshot *, struct burst *);
 
 // tx.c: hands the queues of all ports to their transmit rings, once per loop.
 void tx(struct worker *, const struct snapshot *);

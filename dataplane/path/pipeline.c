@@ -8,11 +8,16 @@ unsigned pipeline_run(struct worker *w, const struct snapshot *s, struct port_qu
 	struct burst b;
 	unsigned n;
 
-	rx(w, s, rxq, &b);  // port  -> b
-	n = b.n;            //
-	if (!n)             //
-		return 0;   //
-	parse(w, &b);       // headers -> packet fields, keys
+	rx(w, s, rxq, &b); // port  -> b
+	n = b.n;
+	if (!n)
+		return 0;
+	parse(w, &b); // headers -> packet fields, keys
+	if (b.n && b.in->flags & PORT_ROUTED) {
+		l3(w, s, &b);            // FIB -> neighbour's header, egress port; or the kernel
+		output_routed(w, s, &b); // offloads -> transmit queues
+		return n;
+	}
 	classify(w, s, &b); // ingress rules -> VLAN
 	l2(w, s, &b);       // FDB -> egress port or flood
 	output(w, s, &b);   // tag, offloads, copies -> transmit queues

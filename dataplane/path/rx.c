@@ -17,7 +17,7 @@ static fast_inline bool is_late(const struct worker *w, struct port_queue *q)
 	if (!first || first > w->now)
 		return false;
 	__atomic_store_n(q->first_pending, 0, __ATOMIC_RELAXED);
-	return w->now - first > PORT_STALL_NS;
+	return w->now - first > q->stall_ns;
 }
 
 // What waits was sent before the worker was stopped, or while it was.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The af_xdp port: any kernel netdev by its name. One socket per receive queue,
-// one XDP program per netdev, a guard behind it (guard.h).
+// one XDP program per netdev, a guard behind it (guard.h). A routed port has a program
+// of its own, no guard, and is not promiscuous (af_xdp_routed.h).
 //
 // Everything that was changed on the netdev goes with the process, but for the
 // guard: the program by its link, promiscuity by its socket.
@@ -18,6 +19,7 @@
 #include "bpf/shared.h"
 #include "dataplane/port/af_xdp_admit.h"
 #include "dataplane/port/af_xdp_bulk.h"
+#include "dataplane/port/af_xdp_routed.h"
 #include "dataplane/port/af_xdp_socket.h"
 #include "dataplane/port/af_xdp_worker.h"
 #include "dataplane/port/guard.h"
@@ -37,9 +39,9 @@ struct af_xdp_port {
 	struct packet_pool *pool;
 	struct netdev_facts netdev;
 	struct admit *admit;
-	int netns_fd;   // -1 = our own
-	int promisc_fd; // the same packet socket sends what AF_XDP cannot: see af_xdp_bulk.h
-	int guard;      // enum guard_state; negative = there is none of ours
+	int netns_fd;  // -1 = our own
+	int packet_fd; // makes the netdev promiscuous, and sends what AF_XDP cannot: af_xdp_bulk.h
+	int guard;     // enum guard_state; negative = there is none of ours
 	struct xsk *queue[PORT_QUEUES_MAX];
 };
 
@@ -93,7 +95,7 @@ static int check_netdev(struct port *port, const struct port_config *c)
 			"port %s: netdev %s has %u receive queues, not %u: set them first (ethtool "
 			"-L), or leave the number out",
 			port->name, c->netdev, f->queues, c->n_queues);
-	return 0;
+	return c->routed ? routed_check(port, c, f) : 0;
 }
 
 static int check_mtu(struct port *port, const struct port_config *c)
@@ -173,7 +175,7 @@ static int open_sockets(struct port *port, const struct port_config *c)
 	bool veth = strcmp(a->netdev.kind, "veth") == 0;
 	// Without it, output() segments.
 	const bool bulk = veth && probe_has(PROBE_TX_METADATA) && probe_has(PROBE_PACKET_GSO) &&
-			  bulk_prepare(a->promisc_fd, a->netdev.ifindex);
+			  bulk_prepare(a->packet_fd, a->netdev.ifindex);
 	const char *step = "";
 
 	for (unsigned i = 0; i < port->n_queues; i++) {
@@ -188,7 +190,7 @@ static int open_sockets(struct port *port, const struct port_config *c)
 			.tx_metadata = probe_has(PROBE_TX_METADATA),
 			.software_checksum = !veth,
 			.tx_budget = probe_has(PROBE_TX_BUDGET),
-			.bulk_fd = bulk ? a->promisc_fd : -1,
+			.bulk_fd = bulk ? a->packet_fd : -1,
 		};
 		int err = xsk_open(&a->queue[i], &config, &step);
 
@@ -248,7 +250,9 @@ static int attach_program(struct port *port, const struct port_config *c)
 		.bpdu_guard = c->bpdu_guard,
 		.put_tags = !c->generic_xdp && probe_has(PROBE_RX_VLAN_TAG),
 		.generic = c->generic_xdp,
-		.stall_ns = PORT_STALL_NS,
+		.stall_ns = c->routed ? PORT_ROUTED_STALL_NS : PORT_STALL_NS,
+		.admission = c->routed ? c->admission : NULL,
+		.mac = a->netdev.mac,
 	};
 	int err = admit_load(&a->admit, &config);
 
@@ -256,6 +260,7 @@ static int attach_program(struct port *port, const struct port_config *c)
 		return attach_failed(port, c, err);
 	for (unsigned i = 0; i < port->n_queues && !err; i++) {
 		port->queue[i].first_pending = (uint64_t *)&admit_watch(a->admit, i)->first_pending;
+		port->queue[i].stall_ns = config.stall_ns;
 		err = admit_add_socket(a->admit, i, a->queue[i]->fd);
 	}
 	if (!err)
@@ -264,16 +269,17 @@ static int attach_program(struct port *port, const struct port_config *c)
 }
 
 // A membership of a packet socket: undone when the socket is closed, by whomever.
-static int be_promiscuous(struct port *port)
+static int open_packet_socket(struct port *port, bool promiscuous)
 {
 	struct af_xdp_port *a = port->driver;
 	struct packet_mreq request = {
 		.mr_ifindex = a->netdev.ifindex, .mr_type = PACKET_MR_PROMISC};
 	int err = 0;
 
-	a->promisc_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	if (a->promisc_fd < 0 || setsockopt(a->promisc_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP,
-					 &request, sizeof(request)))
+	a->packet_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (a->packet_fd < 0 ||
+		(promiscuous && setsockopt(a->packet_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP,
+					&request, sizeof(request))))
 		err = -errno;
 	return err ? port_fail(port, err, "port %s: cannot make the netdev promiscuous: %s",
 			     port->name, strerror(-err))
@@ -320,13 +326,15 @@ static int open_here(struct port *port, const struct port_config *c)
 	port->n_queues = (uint16_t)a->netdev.queues;
 	port->mac = a->netdev.mac;
 	port->ifindex = a->netdev.ifindex;
-	err = put_guard(port, c);
+	err = c->routed ? 0 : put_guard(port, c);
 	if (!err)
-		err = be_promiscuous(port);
+		err = open_packet_socket(port, !c->routed);
 	if (!err)
 		err = open_sockets(port, c);
 	if (!err)
 		err = attach_program(port, c);
+	if (!err && c->routed)
+		routed_settle(port, c, &a->netdev);
 	return err;
 }
 
@@ -337,8 +345,8 @@ static void af_xdp_close(struct port *port)
 	admit_close(a->admit);
 	for (unsigned i = 0; i < PORT_QUEUES_MAX; i++)
 		xsk_close(a->queue[i], a->pool);
-	if (a->promisc_fd >= 0)
-		close(a->promisc_fd);
+	if (a->packet_fd >= 0)
+		close(a->packet_fd);
 	if (a->guard >= 0)
 		guard_remove(a->netns_fd, a->netdev.ifindex, a->guard != GUARD_NEW);
 	if (a->netns_fd >= 0)
@@ -356,7 +364,7 @@ static int af_xdp_open(struct port *port, const struct port_config *c)
 	if (!a)
 		return port_fail(port, -ENOMEM, "port %s: out of memory", port->name);
 	a->pool = c->pool;
-	a->promisc_fd = a->netns_fd = a->guard = -1;
+	a->packet_fd = a->netns_fd = a->guard = -1;
 	port->driver = a;
 	err = check_config(port, c);
 	if (err)
@@ -385,6 +393,18 @@ err:
 	return err;
 }
 
+static void add_passed(const struct route_passed *p, const struct admit_watch *w, uint64_t *passed)
+{
+	for (unsigned i = 0; i < N_ROUTE_PASSES; i++)
+		passed[i] += __atomic_load_n(&p->n[i], __ATOMIC_RELAXED);
+	passed[PORT_PASS_stalled] += __atomic_load_n(&w->stalled, __ATOMIC_RELAXED);
+	passed[PORT_PASS_no_socket] += __atomic_load_n(&w->unserved, __ATOMIC_RELAXED);
+}
+
+static_assert((int)PORT_PASS_off == ROUTE_PASS_OFF && (int)PORT_PASS_left == ROUTE_PASS_LEFT &&
+		      (int)PORT_PASS_stalled == N_ROUTE_PASSES,
+	"one order");
+
 static int af_xdp_read_stats(const struct port *port, struct port_stats *out)
 {
 	const struct af_xdp_port *a = port->driver;
@@ -396,15 +416,33 @@ static int af_xdp_read_stats(const struct port *port, struct port_stats *out)
 
 		if (err)
 			return err;
+		if (admit_passed(a->admit, i))
+			continue;
 		w = admit_watch(a->admit, i);
 		out->kernel_stalled += __atomic_load_n(&w->stalled, __ATOMIC_RELAXED);
 		out->kernel_invalid += __atomic_load_n(&w->malformed, __ATOMIC_RELAXED);
 	}
 	// Queues that somebody gave the netdev since.
-	for (unsigned i = 0; i < ADMIT_QUEUES_MAX; i++)
-		out->kernel_no_socket +=
-			__atomic_load_n(&admit_watch(a->admit, i)->unserved, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < ADMIT_QUEUES_MAX; i++) {
+		const struct admit_watch *w = admit_watch(a->admit, i);
+		const struct route_passed *passed = admit_passed(a->admit, i);
+
+		if (passed)
+			add_passed(passed, w, out->passed);
+		else
+			out->kernel_no_socket += __atomic_load_n(&w->unserved, __ATOMIC_RELAXED);
+	}
 	return 0;
+}
+
+static bool af_xdp_is_drained(const struct port *port)
+{
+	const struct af_xdp_port *a = port->driver;
+	bool drained = true;
+
+	for (unsigned i = 0; i < port->n_queues; i++)
+		drained = drained && xsk_is_drained(a->queue[i]);
+	return drained;
 }
 
 const struct port_ops port_ops_af_xdp = {
@@ -412,6 +450,7 @@ const struct port_ops port_ops_af_xdp = {
 	.open = af_xdp_open,
 	.close = af_xdp_close,
 	.read_stats = af_xdp_read_stats,
+	.is_drained = af_xdp_is_drained,
 	.rx_burst = af_xdp_rx,
 	.tx_burst = af_xdp_tx,
 };

@@ -309,3 +309,11 @@ int xsk_add_stats(const struct xsk *x, struct port_stats *out)
 	out->tx_merged_bytes += counter_read(&x->tx_merged_bytes);
 	return 0;
 }
+
+bool xsk_is_drained(const struct xsk *x)
+{
+	return __atomic_load_n(x->rx_consumer, __ATOMIC_ACQUIRE) ==
+		       __atomic_load_n(x->rx_producer, __ATOMIC_ACQUIRE) &&
+	       __atomic_load_n(x->tx_consumer, __ATOMIC_ACQUIRE) ==
+		       __atomic_load_n(x->tx_producer, __ATOMIC_ACQUIRE);
+}

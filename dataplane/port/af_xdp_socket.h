@@ -28,3 +28,6 @@ void xsk_close(struct xsk *, struct packet_pool *);
 
 // Adds what the kernel counted for this queue.
 int xsk_add_stats(const struct xsk *, struct port_stats *);
+
+// Whether the receive and the transmit ring are empty.
+bool xsk_is_drained(const struct xsk *);

@@ -20,6 +20,28 @@ const char *const *port_kinds(void)
 	return kind_names;
 }
 
+static const char *const pass_names[] = {
+#define PASS_NAME(name, text) #name,
+	PORT_PASSES(PASS_NAME)
+#undef PASS_NAME
+};
+
+static const char *const pass_texts[] = {
+#define PASS_TEXT(name, text) text,
+	PORT_PASSES(PASS_TEXT)
+#undef PASS_TEXT
+};
+
+const char *port_pass_name(enum port_pass p)
+{
+	return pass_names[p];
+}
+
+const char *port_pass_text(enum port_pass p)
+{
+	return pass_texts[p];
+}
+
 void port_stats_add(struct port_stats *sum, const struct port_stats *s)
 {
 	sum->kernel_ring_full += s->kernel_ring_full;
@@ -30,6 +52,8 @@ void port_stats_add(struct port_stats *sum, const struct port_stats *s)
 	sum->tx_merged += s->tx_merged;
 	sum->tx_merged_bytes += s->tx_merged_bytes;
 	sum->tx_bytes_copied += s->tx_bytes_copied;
+	for (unsigned i = 0; i < N_PORT_PASSES; i++)
+		sum->passed[i] += s->passed[i];
 }
 
 void port_stats_sub(struct port_stats *sum, const struct port_stats *s)
@@ -42,6 +66,8 @@ void port_stats_sub(struct port_stats *sum, const struct port_stats *s)
 	sum->tx_merged -= s->tx_merged;
 	sum->tx_merged_bytes -= s->tx_merged_bytes;
 	sum->tx_bytes_copied -= s->tx_bytes_copied;
+	for (unsigned i = 0; i < N_PORT_PASSES; i++)
+		sum->passed[i] -= s->passed[i];
 }
 
 int port_fail(struct port *port, int err, const char *fmt, ...)
@@ -80,6 +106,7 @@ int port_open(struct port **out, const char *kind, port_id_t id, const struct po
 				.port = id,
 				.index = (uint16_t)q,
 				.serial = ++serial,
+				.stall_ns = PORT_STALL_NS,
 				.fd = -1};
 		err = port->ops->open(port, config);
 		if (err) {
@@ -100,4 +127,9 @@ void port_close(struct port *port)
 		return;
 	port->ops->close(port);
 	mem_free(port);
+}
+
+bool port_is_drained(const struct port *port)
+{
+	return !port->ops->is_drained || port->ops->is_drained(port);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/port/probe.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <net/if.h>
 #include <fcntl.h>
@@ -30,6 +31,7 @@
 #define RING_SIZE   64
 #define HUGE_PAGE   (2ul << 20)
 #define NO_SUCH_DEV INT32_MAX
+#define TCX_INGRESS 46 // BPF_TCX_INGRESS, in headers since Linux 6.6
 
 static struct probe_result results[PROBE_N] = {
 	[PROBE_AF_XDP] = {.name = "af_xdp",
@@ -59,6 +61,9 @@ static struct probe_result results[PROBE_N] = {
 	[PROBE_TAP_USO] = {.name = "tap_uso",
 		.lost = "large UDP packets are segmented before they enter a tap port.",
 		.remedy = "Use Linux 6.2 or newer."},
+	[PROBE_TCX] = {.name = "tcx",
+		.lost = "the exception path hangs on a clsact qdisc of its TAP.",
+		.remedy = "Use Linux 6.6 or newer."},
 	[PROBE_HUGETLB] = {.name = "hugetlb",
 		.lost = "the frame memory has transparent huge pages instead, or small ones.",
 		.remedy = "Reserve them before the start: sysctl vm.nr_hugepages=133 for 264 MiB."},
@@ -115,6 +120,16 @@ static void probe_packet_gso(void)
 		fd >= 0 && !setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on));
 	if (fd >= 0)
 		close(fd);
+}
+
+// A kernel that does not know this place for programs does not look for the device.
+static void probe_tcx(void)
+{
+	uint32_t n = 0;
+
+	results[PROBE_TCX].available =
+		bpf_prog_query(NO_SUCH_DEV, (enum bpf_attach_type)TCX_INGRESS, 0, NULL, NULL, &n) &&
+		errno == ENODEV;
 }
 
 static void probe_umem(void)
@@ -211,6 +226,7 @@ static void probe_all(void)
 	probe_socket();
 	probe_umem();
 	probe_packet_gso();
+	probe_tcx();
 	probe_kernel_types();
 	probe_huge_pages();
 	sem_init(&tap_probed, 0, 0);

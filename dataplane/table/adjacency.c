@@ -9,10 +9,11 @@ static struct rewrite compose(const struct adjacency_config *c)
 	uint8_t header[REWRITE_ROOM] = {0};
 	struct rewrite r = {{0}};
 	uint8_t *at = header;
-	uint16_t lead;
+	uint16_t lead, mtu;
 
 	if (!c)
 		return r;
+	mtu = c->is_unresolved ? 0 : c->mtu;
 	if (!c->is_tagged)
 		at += 4; // no tag: flush right
 	memcpy(at, c->destination.b, 6);
@@ -24,9 +25,8 @@ static struct rewrite compose(const struct adjacency_config *c)
 	}
 	memcpy(&lead, header, sizeof(lead));
 	memcpy(r.word, header + 2, 16);
-	r.word[2] =
-		lead | (uint64_t)c->port << 16 | (uint64_t)c->vlan << 32 | (uint64_t)c->mtu << 48;
-	r.word[3] = (c->is_tagged ? 18 : 14) | 1 << 8;
+	r.word[2] = lead | (uint64_t)c->port << 16 | (uint64_t)c->vlan << 32 | (uint64_t)mtu << 48;
+	r.word[3] = (c->is_tagged ? 18 : 14) | (c->is_unresolved ? 0 : 1 << 8);
 	return r;
 }
 

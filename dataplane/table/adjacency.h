@@ -11,8 +11,8 @@
 // control finished the other and began this one meanwhile. So a writer that is stopped in the
 // middle delays nobody. Serials have 48 bits and never wrap.
 //
-// The header ends where the IP header begins, so it is kept flush right: two stores of 8 bytes and
-// one of 2 (rewrite_apply()), whatever its length. The ethertype is the packet's own: IPv4 may go
+// The header ends where the IP header begins, so it is kept flush right: two stores of 8 bytes,
+// and with a tag one of 2 (rewrite_apply()). The ethertype is the packet's own: IPv4 may go
 // to a neighbour that has an IPv6 address (RFC 8950), with the same adjacency.
 // A worker's counter of an adjacency is found by the adjacency's number.
 #pragma once
@@ -62,9 +62,10 @@ static fast_inline struct rewrite adjacency_read(const struct adjacency *a)
 		newer = r.word[3] > other;
 		if (!newer)
 			r.word[3] = other;
-		for (unsigned i = 0; i < 3; i++)
-			r.word[i] =
-				atomic_load_explicit(&a->version[newer][i], memory_order_acquire);
+		// Three loads and no loop, which the compiler would send through memory.
+		r.word[0] = atomic_load_explicit(&a->version[newer][0], memory_order_acquire);
+		r.word[1] = atomic_load_explicit(&a->version[newer][1], memory_order_acquire);
+		r.word[2] = atomic_load_explicit(&a->version[newer][2], memory_order_acquire);
 	} while (unlikely(
 		atomic_load_explicit(&a->version[newer][3], memory_order_relaxed) != r.word[3] ||
 		(!r.word[3] && !adjacency_is_blank(a))));
@@ -77,6 +78,12 @@ static fast_inline bool rewrite_can_forward(struct rewrite r)
 	return r.word[3] >> 8 & 1;
 }
 
+// Whether the port is known; also where the neighbour is not.
+static fast_inline bool rewrite_has_port(struct rewrite r)
+{
+	return (uint8_t)r.word[3];
+}
+
 static fast_inline port_id_t rewrite_port(struct rewrite r)
 {
 	return (port_id_t)(r.word[2] >> 16);
@@ -87,7 +94,7 @@ static fast_inline vlan_id_t rewrite_vlan(struct rewrite r)
 	return (vlan_id_t)(r.word[2] >> 32);
 }
 
-// Longest IP packet.
+// Longest IP packet; 0 where nothing can be forwarded.
 static fast_inline uint16_t rewrite_mtu(struct rewrite r)
 {
 	return (uint16_t)(r.word[2] >> 48);
@@ -104,12 +111,19 @@ static fast_inline unsigned rewrite_length(struct rewrite r)
 static fast_inline uint8_t *rewrite_apply(struct rewrite r, uint8_t *l3, uint16_t ethertype)
 {
 	uint64_t tail = r.word[1] | (uint64_t)__builtin_bswap16(ethertype) << 48;
+	uint64_t head = r.word[0] >> 16; // 6 bytes; the tail overwrites the rest
 	uint16_t lead = (uint16_t)r.word[2];
 
+	if (likely(rewrite_length(r) == 14)) {
+		// Nothing before it: that would be a cache line of the frame that nobody has read.
+		memcpy(l3 - 14, &head, sizeof(head));
+		memcpy(l3 - 8, &tail, sizeof(tail));
+		return l3 - 14;
+	}
 	memcpy(l3 - 18, &lead, sizeof(lead));
 	memcpy(l3 - 16, &r.word[0], sizeof(r.word[0]));
 	memcpy(l3 - 8, &tail, sizeof(tail));
-	return l3 - rewrite_length(r);
+	return l3 - 18;
 }
 
 // -- control side -------------------------------------------------------------------
@@ -119,6 +133,7 @@ struct adjacency_config {
 	vlan_id_t vlan;
 	port_id_t port;
 	uint16_t mtu;
+	bool is_unresolved; // exception, but workers see by which port it would go
 };
 
 // NULL = exception from now on.

@@ -129,7 +129,8 @@ static uint32_t find_in(
 	unsigned found = f->ops->scan(&t->slots[slot], want, f->layout.match_mask);
 
 	*free_slot = found >> SLOTS ? slot + (uint32_t)__builtin_ctz(found >> SLOTS) : NO_SLOT;
-	if (!(found & 0xff) && slot_load(&t->slots[slot]) & SLOT_OVERFLOW) {
+	if (!(found & 0xff) &&
+		slot_load(&t->slots[slot + fdb_overflow_lane(hash)]) & SLOT_OVERFLOW) {
 		slot = fdb_alt(home, hash, t->n_buckets, t->alt_mask) * SLOTS;
 		found = f->ops->scan(&t->slots[slot], want | SLOT_ALT, f->layout.match_mask);
 	}

@@ -60,8 +60,8 @@ struct fdb_table *fdb_newest(const struct fdb *f)
 }
 
 // -- slots ------------------------------------------------------------------------
-// A slot that is not empty may get a SEEN from a worker at any time, so that control changes it
-// by atomic read-modify-write; an empty one is control's alone.
+// A slot whose entry is not SEEN may be marked by a worker at any time, so that control changes it
+// by atomic read-modify-write; all others are control's alone.
 static void fill_slot(struct fdb_table *t, uint32_t slot, uint64_t value)
 {
 	uint64_t old = atomic_load_explicit(&t->slots[slot], memory_order_relaxed);
@@ -72,30 +72,49 @@ static void fill_slot(struct fdb_table *t, uint32_t slot, uint64_t value)
 // Returns what was there.
 static uint64_t empty_slot(struct fdb_table *t, uint32_t slot)
 {
-	return atomic_fetch_and_explicit(&t->slots[slot], SLOT_OVERFLOW, memory_order_release);
+	uint64_t old = atomic_load_explicit(&t->slots[slot], memory_order_relaxed);
+
+	if (!(old & SLOT_SEEN))
+		return atomic_fetch_and_explicit(
+			&t->slots[slot], SLOT_OVERFLOW, memory_order_release);
+	atomic_store_explicit(&t->slots[slot], old & SLOT_OVERFLOW, memory_order_release);
+	return old;
+}
+
+// The lanes where nothing is: bits 0..7.
+static unsigned free_lanes(const struct fdb *f, const struct fdb_table *t, uint32_t bucket)
+{
+	return f->ops->scan(&t->slots[(size_t)bucket * SLOTS], 0, 0) >> SLOTS;
 }
 
 static int free_lane(const struct fdb *f, const struct fdb_table *t, uint32_t bucket)
 {
-	unsigned found = f->ops->scan(&t->slots[(size_t)bucket * SLOTS], 0, 0) >> SLOTS;
+	unsigned lanes = free_lanes(f, t, bucket);
 
-	return found ? __builtin_ctz(found) : -1;
+	return lanes ? __builtin_ctz(lanes) : -1;
 }
 
-static void count_displaced(struct fdb_table *t, uint32_t home)
+static void count_displaced(struct fdb_table *t, uint32_t home, uint64_t hash)
 {
+	slot_t *s = &t->slots[(size_t)home * SLOTS + fdb_overflow_lane(hash)];
+
 	t->n_displaced++;
-	if (t->displaced[home]++ == 0)
-		atomic_fetch_or_explicit(
-			&t->slots[(size_t)home * SLOTS], SLOT_OVERFLOW, memory_order_release);
+	t->displaced[home]++;
+	if (!(slot_load(s) & SLOT_OVERFLOW))
+		atomic_fetch_or_explicit(s, SLOT_OVERFLOW, memory_order_release);
 }
 
+// The marks go with the last of the bucket's entries: they are not counted by lane.
 static void uncount_displaced(struct fdb_table *t, uint32_t home)
 {
+	slot_t *s = &t->slots[(size_t)home * SLOTS];
+
 	t->n_displaced--;
-	if (--t->displaced[home] == 0)
-		atomic_fetch_and_explicit(
-			&t->slots[(size_t)home * SLOTS], ~SLOT_OVERFLOW, memory_order_release);
+	if (--t->displaced[home])
+		return;
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (slot_load(&s[i]) & SLOT_OVERFLOW)
+			atomic_fetch_and_explicit(&s[i], ~SLOT_OVERFLOW, memory_order_release);
 }
 
 uint64_t fdb_clear_slot(struct fdb *f, struct fdb_table *t, uint32_t slot)
@@ -109,26 +128,36 @@ uint64_t fdb_clear_slot(struct fdb *f, struct fdb_table *t, uint32_t slot)
 }
 
 // -- placing ----------------------------------------------------------------------
+static void count_eviction(struct fdb_table *t)
+{
+	uint32_t n = atomic_load_explicit(&t->evictions, memory_order_relaxed);
+
+	atomic_store_explicit(&t->evictions, n + 1, memory_order_release);
+}
+
 // Make a free lane in a full bucket by moving one of its entries on to that one's second bucket.
 static int evict(struct fdb *f, struct fdb_table *t, uint32_t bucket)
 {
 	for (int i = 0; i < SLOTS; i++) {
 		uint32_t from = bucket * SLOTS + (uint32_t)i, to, alt;
-		uint64_t slot = slot_load(&t->slots[from]);
+		uint64_t slot = slot_load(&t->slots[from]), hash;
 		int lane;
 
 		if (slot & SLOT_ALT || t->displaced[bucket] == UINT8_MAX)
 			continue;
-		alt = fdb_alt(bucket, fdb_slot_hash(f, t, bucket, slot), t->n_buckets, t->alt_mask);
+		hash = fdb_slot_hash(f, t, bucket, slot);
+		alt = fdb_alt(bucket, hash, t->n_buckets, t->alt_mask);
 		lane = free_lane(f, t, alt);
 		if (lane < 0)
 			continue;
 		to = alt * SLOTS + (uint32_t)lane;
 		t->stamp[to] = t->stamp[from];
 		fill_slot(t, to, (slot & ~SLOT_OVERFLOW) | SLOT_ALT);
-		count_displaced(t, bucket);
+		count_displaced(t, bucket, hash);
+		count_eviction(t);
 		if (empty_slot(t, from) & ~slot & SLOT_SEEN) // marked since it was copied
 			atomic_fetch_or_explicit(&t->slots[to], SLOT_SEEN, memory_order_relaxed);
+		count_eviction(t);
 		return i;
 	}
 	return -1;
@@ -166,14 +195,14 @@ static int place_in(
 		return 0;
 	}
 	fdb_place_at(f, t, *slot, hash, fields | SLOT_ALT);
-	count_displaced(t, home);
+	count_displaced(t, home, hash);
 	return 0;
 }
 
 // -- growing ----------------------------------------------------------------------
 static int begin(struct fdb *f, const struct fdb_table *t)
 {
-	f->fresh = fdb_table_new(2 * t->n_buckets);
+	f->fresh = fdb_table_new(2 * t->n_buckets); // move_bucket() relies on that
 	if (!f->fresh) {
 		// Ask again when a 64th of the table has been filled besides.
 		f->retry_grow_at = f->n_entries + t->n_buckets / 8 + 1;
@@ -199,19 +228,52 @@ static void prepare(struct fdb *f, struct fdb_table *t, size_t bytes)
 	atomic_store_explicit(&t->next, fresh, memory_order_release);
 }
 
+// Most entries of a bucket in one go, by the CPU's vectors. They are SEEN, so that their stamps
+// mean nothing and need not go with them. Returns the lanes of those that are left.
+static unsigned move_most(
+	struct fdb *f, struct fdb_table *t, struct fdb_table *next, uint32_t bucket)
+{
+	size_t from = (size_t)bucket * SLOTS;
+	unsigned did, n;
+
+	if (!f->ops->move)
+		return ~free_lanes(f, t, bucket) & ((1u << SLOTS) - 1);
+	did = f->ops->move(
+		&t->slots[from], &next->slots[2 * from], fdb_upper_bit(&f->layout, t->n_buckets));
+	n = (unsigned)__builtin_popcount(did & ((1u << SLOTS) - 1));
+	t->n_entries -= n;
+	next->n_entries += n;
+	return did >> SLOTS;
+}
+
+// The entries at home in a bucket go to two neighbours. What is free there is read once for all of
+// them: a branch that nobody can foretell would cost more than moving an entry does.
 static void move_bucket(struct fdb *f, struct fdb_table *t, struct fdb_table *next, uint32_t bucket)
 {
 	const uint64_t keep = SLOT_FIELDS | f->layout.port_mask;
+	unsigned left = move_most(f, t, next, bucket), free[2];
+	bool known = false; // free[]
 
-	for (uint32_t from = bucket * SLOTS; from < (bucket + 1) * SLOTS; from++) {
-		uint64_t slot = slot_load(&t->slots[from]), hash;
-		uint32_t to;
+	for (; left; left &= left - 1) {
+		uint32_t from = bucket * SLOTS + (uint32_t)__builtin_ctz(left), to;
+		uint64_t slot = slot_load(&t->slots[from]);
+		uint64_t hash = fdb_slot_hash(f, t, fdb_slot_home(f, t, bucket, slot), slot);
+		uint32_t home = fdb_home(hash, next->n_buckets);
 
-		if (!(slot & SLOT_VALID))
-			continue;
-		hash = fdb_slot_hash(f, t, fdb_slot_home(f, t, bucket, slot), slot);
-		if (place_in(f, next, hash, slot & keep, &to))
-			continue; // stays for the next turn; readers search both tables
+		if (!known) {
+			free[0] = free_lanes(f, next, 2 * bucket);
+			free[1] = free_lanes(f, next, 2 * bucket + 1);
+			known = true;
+		}
+		if (likely(!(slot & SLOT_ALT) && free[home & 1])) {
+			to = home * SLOTS + (uint32_t)__builtin_ctz(free[home & 1]);
+			free[home & 1] &= free[home & 1] - 1;
+			fdb_place_at(f, next, to, hash, slot & keep);
+		} else {
+			if (place_in(f, next, hash, slot & keep, &to))
+				continue; // stays for the next turn; readers search both tables
+			known = false;
+		}
 		next->stamp[to] = t->stamp[from];
 		if (fdb_clear_slot(f, t, from) & ~slot & SLOT_SEEN) // marked since it was copied
 			atomic_fetch_or_explicit(&next->slots[to], SLOT_SEEN, memory_order_relaxed);

@@ -10,17 +10,19 @@
 //	56..port_bits: low bits of the hash | port_bits-1..0: port
 //
 // An entry lives in its home bucket or, with ALT set, in its second bucket, which lies less than
-// 4 KiB behind home (the same page, mostly). OVERFLOW is the bucket's, kept in its slot 0: some
-// entry at home here lives in its second bucket. Only then does a lookup read a second line.
+// 4 KiB behind home (the same page, mostly). OVERFLOW is not the entry's: of those at home in this
+// bucket, some whose hash chooses this lane (fdb_overflow_lane) lives in its second bucket. Only
+// then does a lookup of such a key read a second line.
 //
-// The bucket is hash * n_buckets / 2^64, so any number of buckets will do, and entries keep their
-// order when the table grows: moving them is two sequential streams.
+// The bucket is hash * n_buckets / 2^64: n_buckets is a power of two, so these are the hash's upper
+// bits, and entries keep their order when the table grows: moving them is two sequential streams.
 //
 // How readers never miss an entry: entries only ever move in the direction in which readers
 // search, home -> second bucket -> next table, and the copy is stored before the original is
 // cleared. A reader that finds the original cleared therefore finds the copy. Slots are stored
 // with release and loaded with acquire; OVERFLOW is loaded after the bucket's slots, and `next`
-// after the table's buckets.
+// after the table's buckets. A burst takes OVERFLOW from the slot that it loads last, which is
+// another one when the entry was found but has moved by then: `evictions` tells that it may.
 #pragma once
 
 #include <stdatomic.h>
@@ -44,6 +46,7 @@
 #define HASH_SHIFT       57 // the hash's stored bits end below this
 #define ALT_SHIFT        20 // bits of the hash that choose the distance to the second bucket
 #define ALT_WINDOW       64 // buckets
+#define OVERFLOW_SHIFT   28 // bits of the hash that choose the lane with its OVERFLOW
 
 static_assert(SLOT_STATIC >> SLOT_FLAGS_SHIFT << 16 == FDB_STATIC, "flags of slot and hit");
 static_assert(SLOT_STICKY >> SLOT_FLAGS_SHIFT << 16 == FDB_STICKY, "flags of slot and hit");
@@ -56,6 +59,7 @@ struct fdb_table {
 	uint32_t n_buckets;
 	uint32_t alt_mask;                // distance to the second bucket = 1 + (bits & alt_mask)
 	_Atomic(struct fdb_table *) next; // entries not found here may be there; NULL = not growing
+	_Atomic uint32_t evictions;       // moves to a second bucket, twice; odd while one goes on
 
 	// Control's own.
 	struct rcu_retired retired;
@@ -89,6 +93,11 @@ struct fdb_ops {
 	// Control: the lanes of a bucket that hold `want` (bits 0..7), and those that are free
 	// (bits 8..15). Without a branch, so that the misses of consecutive calls overlap.
 	unsigned (*scan)(const slot_t *bucket, uint64_t want, uint64_t mask);
+	// Control, NULL where there is none: moves entries of a bucket that are at home and SEEN to
+	// the first of two buckets, or, those with `upper_bit`, to the second, if there is room
+	// for all of that kind. Returns the lanes that moved
+	// (bits 0..7), and those of entries that are left (bits 8..15).
+	unsigned (*move)(slot_t *from, slot_t *to, uint64_t upper_bit);
 };
 
 struct fdb {
@@ -158,6 +167,18 @@ static fast_inline uint32_t fdb_alt(uint32_t home, uint64_t hash, uint32_t n_buc
 	return b >= n_buckets ? b - n_buckets : b;
 }
 
+// The bit of a slot that tells which half of a bucket's entries it belongs to; n_buckets is a power
+// of two, and not less than what makes the bit one that is stored.
+static inline uint64_t fdb_upper_bit(const struct fdb_layout *l, uint32_t n_buckets)
+{
+	return 1ull << ((unsigned)__builtin_clz(n_buckets) + 32 - 4 + l->port_bits);
+}
+
+static fast_inline unsigned fdb_overflow_lane(uint64_t hash)
+{
+	return hash >> OVERFLOW_SHIFT & (SLOTS - 1);
+}
+
 // The home bucket and the whole hash of the entry in a slot.
 static inline uint32_t fdb_slot_home(
 	const struct fdb *f, const struct fdb_table *t, uint32_t bucket, uint64_t slot)
@@ -173,18 +194,23 @@ static inline uint32_t fdb_slot_home(
 // Lowest upper half of a hash that belongs to this bucket or a later one.
 static inline uint64_t fdb_bucket_start(uint64_t bucket, uint32_t n_buckets)
 {
-	return ((bucket << 32) + n_buckets - 1) / n_buckets;
+	return bucket << 32 >> __builtin_ctz(n_buckets);
+}
+
+// The hash of the entry in a slot, given the lowest one of its home bucket.
+static inline uint64_t fdb_hash_from(const struct fdb *f, uint64_t first, uint64_t slot)
+{
+	unsigned bits = HASH_SHIFT - f->layout.port_bits + 4; // known low bits of the hash
+	uint64_t low = (slot & ((1ull << HASH_SHIFT) - 1)) >> f->layout.port_bits << 4;
+	uint64_t hash = (first & ~((1ull << bits) - 1)) | low;
+
+	return hash < first ? hash + (1ull << bits) : hash;
 }
 
 static inline uint64_t fdb_slot_hash(
 	const struct fdb *f, const struct fdb_table *t, uint32_t home, uint64_t slot)
 {
-	unsigned bits = HASH_SHIFT - f->layout.port_bits + 4; // known low bits of the hash
-	uint64_t low = (slot & ((1ull << HASH_SHIFT) - 1)) >> f->layout.port_bits << 4;
-	uint64_t first = fdb_bucket_start(home, t->n_buckets) << 32;
-	uint64_t hash = (first & ~((1ull << bits) - 1)) | low;
-
-	return hash < first ? hash + (1ull << bits) : hash;
+	return fdb_hash_from(f, fdb_bucket_start(home, t->n_buckets) << 32, slot);
 }
 
 static fast_inline uint64_t slot_load(const slot_t *s)

@@ -13,6 +13,9 @@
 #define WIDE_ABOVE   256
 #define NARROW_BELOW 64
 
+// From this number of routes on IPv4 has an array of all /24 (16 MiB), down to half as many.
+#define FLAT_ABOVE 131072
+
 // Blocks are at most this much per route on average, whatever the routes; the rest is for what
 // waits for a grace period.
 #define BYTES_PER_ROUTE 512
@@ -24,7 +27,8 @@ static struct lpm_root *new_root(unsigned bits)
 
 	if (root) {
 		root->bits = bits;
-		atomic_init(&root->index, lpm_index_none());
+		for (unsigned i = 0; i < LPM_N_INDEXES; i++)
+			atomic_init(&root->index[i], lpm_index_none());
 	}
 	return root;
 }
@@ -44,6 +48,7 @@ int lpm_create(struct lpm **out, bool ip6, uint32_t max_routes)
 		goto fail;
 	t->ip6 = ip6;
 	t->max_routes = max_routes;
+	t->flat_above = FLAT_ABOVE;
 	if (lpm_arena_create(&t->arena, (uint64_t)max_routes * BYTES_PER_ROUTE))
 		goto fail;
 	t->base = t->arena->base;
@@ -78,8 +83,9 @@ void lpm_destroy(struct lpm *t)
 		return;
 	free_nodes(t, t->top);
 	root = atomic_load_explicit(&t->root, memory_order_relaxed);
-	lpm_index_drop(atomic_load_explicit(&root->index, memory_order_relaxed), false);
+	lpm_index_drop(root, false);
 	mem_free(root);
+	mem_free(t->flat);
 	lpm_arena_destroy(t->arena);
 	mem_free(t);
 }
@@ -89,7 +95,7 @@ size_t lpm_root_bytes(const struct lpm *t)
 	struct lpm_root *root = atomic_load_explicit(&t->root, memory_order_relaxed);
 
 	return sizeof(*root) + ((size_t)1 << root->bits) * sizeof(root->entry[0]) +
-	       lpm_index_bytes(t);
+	       lpm_index_bytes(t) + (t->flat ? sizeof(*t->flat) : 0);
 }
 
 // -- the root's size ---------------------------------------------------------------------
@@ -104,7 +110,7 @@ static void use_root(struct lpm *t, struct lpm_root *root)
 	for (uint32_t i = 0; !t->ip6 && old->bits > 8 && i < 1u << LPM_ROOT4_BITS; i++)
 		if (!(old->entry[i] & LPM_DIRECT))
 			lpm_block_retire(t->arena, old->entry[i]);
-	lpm_index_drop(atomic_load_explicit(&old->index, memory_order_relaxed), true);
+	lpm_index_drop(old, true);
 	rcu_retire(&old->retired, release_root);
 }
 
@@ -209,8 +215,7 @@ static void widen(struct lpm *t)
 			drop_block(t, lpm_children(node)[j]);
 	}
 	use_root(t, root);
-	if (t->ip6)
-		lpm_index_all(t, t->top);
+	lpm_index_all(t);
 }
 
 static bool build_block(struct lpm *t, struct lpm_node *node, uint8_t first)
@@ -272,8 +277,11 @@ void lpm_fit_root(struct lpm *t)
 
 	if (depth == 1 && t->n_routes > WIDE_ABOVE)
 		widen(t);
-	else if (depth > 1 && t->n_routes < NARROW_BELOW)
+	lpm_fit_flat(t);
+	if (depth > 1 && t->n_routes < NARROW_BELOW) {
+		lpm_flat_drop(t);
 		narrow(t);
+	}
 }
 
 // -- control's view ------------------------------------------------------------------------

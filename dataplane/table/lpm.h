@@ -11,31 +11,46 @@
 //	      leaf[number] is its value: next hop, or LPM_CHILD | k for the k-th child, or 0:
 //	      leaf[0], which is what the block inherits from shorter prefixes.
 //	page: IPv4: the values of 128 slots of byte 2, one by one and with what they inherit.
-//	index: IPv6: from the first four bytes to the block, past the levels above (lpm_index.c).
+//	array: IPv4, large tables: a byte with the answer of each /24 (lpm_flat.c).
+//	index: from the first four or five bytes (IPv4: three) to the block, past the levels above
+//	      (lpm_index.c).
 //
 // The root has 8 bits in a small table, so that an empty one costs 1 KiB, and 17 (IPv4) or 16
 // (IPv6) in others. With 17 bits its entries lead to pages: an IPv4 address that matches a /24 or
-// shorter touches two cache lines. IPv6 blocks carry their whole prefix, so that levels without a
-// branch or route are skipped; the few IPv4 levels are not.
+// shorter touches two cache lines, with the array one. IPv6 blocks carry their whole prefix, so
+// that levels without a branch or route are skipped; the few IPv4 levels are not.
 //
-// Why this, and not another: cycles per address (bursts of 32, 2.6 GHz TSC, Zen 5, quiet machine,
-// nothing else in the caches) for a hot set of 1k and of 10k addresses, a million destinations,
-// uniformly random and Zipf, with the Internet's million IPv4 routes:
+// Why this, and not another: cycles per address (bursts of 32, 2.6 GHz TSC, Zen 5) for a hot set of
+// 1k and of 10k addresses, a million destinations, uniformly random and Zipf, with the Internet's
+// million IPv4 routes. Quiet machine, nothing else in the caches:
 //	rte_fib, DIR-24-8 of two bytes, AVX-512     32 MiB   2.0   2.6   4.1  10.4   3.7
 //	rte_lpm, DIR-24-8 of four bytes             64 MiB   1.7   2.6   5.0    16   3.2
 //	root of 16 bits, bitmap blocks (as Poptrie)  8 MiB   6.5   8.5
 //	root of 18 bits, bitmaps of 64 slots        10 MiB   3.9   4.9   5.9   4.8   5.6
-//	root of 17 bits, pages, scalar              19 MiB   5.1   7.6
-//	root of 17 bits, pages, two gathers         19 MiB   3.4   4.4   6.0   5.1   5.1   <- this
-//	the same without the level below pages               2.6   3.4   4.3   4.7   3.6
-// What counts is the number of cache lines that an address touches, then whether a branch must
-// wait for them: bitmaps save memory that the caches hold anyway. IPv6, a million destinations
-// among 10k and 200k routes: rte_fib6 13 and 81, the trie alone 37 and 63, with the index 25
-// and 33.
+//	root of 17 bits, pages, two gathers         19 MiB   3.4   4.4   6.0   5.1   5.1
+// What counts there is the number of cache lines that an address touches, then whether a branch
+// must wait for them: bitmaps save memory that the caches hold anyway. But on a machine whose last
+// cache others use too, in turn with the peers (table_bench --filter "fib4 lookup, 1M"):
+//	the better of rte_lpm and rte_fib                    1.8   2.8  12.0  14.7  10.4
+//	a bare loop of one load from 32 MiB                  1.6   2.2   9.0  13.1   8.5
+//	root of 17 bits, pages, two gathers         22 MiB   3.7   5.0    17    16    15
+//	root of 17 bits, pages, one gather, loads   22 MiB   3.3   4.7    16    12    11
+//	the array before these, in bytes            39 MiB   1.8   2.0   8.3   9.8   8.5   <- this
+// Two misses one after the other cost more than twice one: pages push the root out of the near
+// cache, and while the first miss is waited for, the others do not begin. One load from an array of
+// two bytes would be the least that DIR-24-8 can do; bytes halve what competes for the caches.
+//
+// IPv6, the same columns with 200k routes (rte_lpm6 is never better than rte_fib6):
+//	rte_fib6                                            10.8  21.8  82.7   9.2  64.1
+//	the trie and an index by 32 bits                    25.3  31.4  54.8  13.4  47.7
+//	the trie and indexes by 32 and 40 bits              18.5  23.5    34   6.5    35   <- this
+// and a million destinations among 10k and 500k: rte_fib6 14 and 91, this 20 and 49. What is left
+// in hot sets is the number of instructions, about 100 an address: two probes and a block.
 //
 // Why every lookup sees one state of the table: a block or page does not change once it is
 // published, but for words that are stored as a whole: a child's reference, a root's entry, and a
-// value that is inherited. The answer for an address is decided by one word of the deepest block. A
+// value that is inherited. The answer for an address is decided by one word of the deepest block,
+// or by its byte of the array, which is stored as a whole, too, and follows after the blocks. A
 // reader may come by words that are out of date, but only in a block replaced after it came there,
 // and they stay as they were at that moment, because changes go to the replacement.
 #pragma once
@@ -79,25 +94,51 @@ struct lpm_page {
 	_Atomic uint32_t child[];
 };
 
-// IPv6: see lpm_index.c. Two buckets in the one that stands for "none".
+// IPv4, large tables: the answer of each /24, or LPM_FLAT_DEEPER. See lpm_flat.c.
+#define LPM_FLAT_DEEPER 0xffu
+
+struct lpm_flat {
+	struct rcu_retired retired;
+	cache_aligned _Atomic uint8_t leaf[1u << 24];
+};
+
+// See lpm_index.c. Two buckets in the one that stands for "none".
 #define LPM_INDEX_SLOTS 8
 
 struct lpm_index {
 	struct rcu_retired retired;
-	uint32_t shift; // buckets: 2^(32 - shift)
+	uint32_t shift; // buckets: 2^(64 - shift)
 	uint32_t n_used;
-	cache_aligned _Atomic uint64_t slot[]; // first 32 bits of the address, reference
+	cache_aligned _Atomic uint64_t slot[]; // tag, reference
 };
 
-static fast_inline _Atomic uint64_t *lpm_index_bucket(struct lpm_index *x, uint32_t key)
+// The first 24 bits (IPv4), 32 or 40 bits (IPv6) of an address, at the top of a word, turned into
+// 40 bits there. Different keys stay different, because multiplying by an odd number can be undone.
+// The first 8 or more of these bits are the bucket's number, the last 32 the tag.
+static fast_inline uint64_t lpm_index_hash(uint64_t key)
 {
-	return &x->slot[(size_t)(key * 0x9e3779b1u >> x->shift) * LPM_INDEX_SLOTS];
+	return key * 0x9e3779b97f4a7c15ull;
 }
+
+static fast_inline _Atomic uint64_t *lpm_index_bucket(struct lpm_index *x, uint64_t hash)
+{
+	return &x->slot[(size_t)(hash >> x->shift) * LPM_INDEX_SLOTS];
+}
+
+static fast_inline uint32_t lpm_index_tag(uint64_t hash)
+{
+	return (uint32_t)(hash >> 24);
+}
+
+#define LPM_INDEX_KEY4(addr)      ((uint64_t)(addr) >> 8 << 40)
+#define LPM_INDEX_KEY6(high, nth) ((high) & ~0ull << ((nth) ? 24 : 32))
+#define LPM_N_INDEXES             2 // IPv6: by 32 and by 40 bits. IPv4 has the first one
 
 struct lpm_root {
 	struct rcu_retired retired;
 	uint32_t bits; // 8; IPv4: LPM_ROOT4_BITS; IPv6: 16
-	_Atomic(struct lpm_index *) index;
+	_Atomic(struct lpm_index *) index[LPM_N_INDEXES];
+	_Atomic(struct lpm_flat *) flat; // NULL = none
 	_Atomic uint32_t entry[];
 };
 
@@ -193,6 +234,10 @@ struct lpm {
 	// Control's own.
 	struct lpm_node *top; // at depth 0
 	uint32_t n_routes, max_routes;
+	uint32_t n_wide;       // routes with a next hop that has no place in a byte
+	uint32_t flat_above;   // routes; tests set it
+	uint32_t flat_pages;   // of the root's, that `flat` knows
+	struct lpm_flat *flat; // also while it is made
 	uint64_t node_bytes;
 	uint64_t full, no_memory;
 	struct lpm_edit edit[3]; // for the change in progress
@@ -232,15 +277,24 @@ static inline unsigned lpm_node_depth(unsigned len)
 	return len ? (len - 1) / 8 : 0;
 }
 
-// -- the shortcut of IPv6: lpm_index.c --------------------------------------------------------
+// -- the shortcuts: lpm_index.c, lpm_flat.c ----------------------------------------------------
 struct lpm_index *lpm_index_none(void);
 size_t lpm_index_bytes(const struct lpm *);
-uint32_t lpm_index_find(const struct lpm *, uint32_t key); // reference, 0 = not there
-void lpm_index_drop(struct lpm_index *, bool readers);     // readers may still use it
-// A node got this place below `parent`; it goes; all below `node` that belong in the index.
-void lpm_index_node(struct lpm *, const struct lpm_node *parent, const struct lpm_node *node);
-void lpm_unindex_node(struct lpm *, const struct lpm_node *node);
-void lpm_index_all(struct lpm *, const struct lpm_node *node);
+// The reference that the index has for the first bits of this address, 0 = none.
+uint32_t lpm_index_find(const struct lpm *, unsigned nth, const struct lpm_key *);
+void lpm_index_drop(struct lpm_root *, bool readers); // the root's; readers may still use them
+// A node got this place below `parent`; it goes; all below the top that belong in the index.
+// `key` begins with the node's prefix.
+void lpm_index_node(struct lpm *, const struct lpm_node *parent, const struct lpm_node *node,
+	const struct lpm_key *key);
+void lpm_unindex_node(struct lpm *, const struct lpm_node *node, const struct lpm_key *key);
+void lpm_index_all(struct lpm *);
+
+// The array follows the root's entry, or one leaf of the page that this leads to.
+void lpm_flat_entry(struct lpm *, const struct lpm_root *, uint32_t index);
+void lpm_flat_leaf(struct lpm *, uint32_t index, unsigned slot, uint16_t value);
+void lpm_flat_drop(struct lpm *);
+void lpm_fit_flat(struct lpm *); // as the number of routes wants, if there is memory
 
 // -- nodes and blocks: lpm_build.c --------------------------------------------------------
 struct lpm_node **lpm_children(const struct lpm_node *);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Memory of an LPM table's blocks: a buddy allocator of 64 bytes to 2 KiB in one piece of address
-// space, which gets memory in chunks of 2 MiB (the first grows to that from 8 KiB), huge pages
-// where the system has them. A chunk that is empty gives its memory back while half as much is free
-// elsewhere. Control only; workers know the start.
+// space, which gets memory in chunks of 2 MiB (the first grows to that from 8 KiB, the second from
+// 512 KiB), huge pages where the system has them. A chunk that is empty gives its memory back while
+// half as much is free elsewhere. Control only; workers know the start.
 //
 // A 32-bit reference is half of a pointer: the root of a full table and the blocks' lists of
 // children stay in the cache because of it.
@@ -21,6 +21,7 @@
 #define EMPTY_ORDER  3
 #define MAX_CHUNKS   8192u // so that references have 31 bits
 #define FIRST_LINES  128u
+#define SECOND_LINES (CHUNK_LINES / 4)
 #define MAX_LINES    (1u << LPM_MAX_ORDER)
 #define CHUNK_OF(r)  ((r) / LINE_REFS >> CHUNK_SHIFT)
 #define LINE_OF(r)   ((r) / LINE_REFS & (CHUNK_LINES - 1))
@@ -119,11 +120,11 @@ static bool add_memory(struct lpm_arena *a)
 {
 	uint32_t i = 0;
 
-	if (a->n_chunks && a->chunk[0]->n_lines < CHUNK_LINES)
-		return give_memory(a, 0, MIN(4 * a->chunk[0]->n_lines, CHUNK_LINES));
-	while (i < a->n_chunks && a->chunk[i])
+	while (i < a->n_chunks && a->chunk[i] && a->chunk[i]->n_lines == CHUNK_LINES)
 		i++;
-	return i < a->max_chunks && give_memory(a, i, i ? CHUNK_LINES : FIRST_LINES);
+	if (i < a->n_chunks && a->chunk[i])
+		return give_memory(a, i, MIN(4 * a->chunk[i]->n_lines, CHUNK_LINES));
+	return i < a->max_chunks && give_memory(a, i, i == 1 ? SECOND_LINES : CHUNK_LINES);
 }
 
 static void drop_chunk(struct lpm_arena *a, uint32_t i)

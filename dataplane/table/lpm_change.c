@@ -51,12 +51,12 @@ static void replace_node(struct lpm *t, const struct path *p, unsigned level,
 	} else if (node->ref) {
 		lpm_store_entry(root, parent->depth ? key->b[0] * 256u + slot : slot, node->ref);
 	}
-	lpm_index_node(t, parent, node);
+	lpm_index_node(t, parent, node, key);
 }
 
-static void discard(struct lpm *t, struct lpm_node *node)
+static void discard(struct lpm *t, struct lpm_node *node, const struct lpm_key *key)
 {
-	lpm_unindex_node(t, node);
+	lpm_unindex_node(t, node, key);
 	if (node->ref)
 		lpm_block_retire(t->arena, node->ref);
 	lpm_node_free(t, node);
@@ -109,7 +109,7 @@ static int commit(struct lpm *t, struct path *p, unsigned level, const struct lp
 	p->node[level] = node;
 	if (!node->ref && !pages) {
 		lpm_fill_root(t, root, node, key->b[0], lo, hi);
-		discard(t, old);
+		discard(t, old, key);
 		return 0;
 	}
 	for (unsigned q = 0; pages && q < LPM_N_PAGES; q++)
@@ -124,7 +124,7 @@ static int commit(struct lpm *t, struct path *p, unsigned level, const struct lp
 		v = lpm_value_at(node->routes, node->n_routes, s);
 		lpm_set_inherit(t, lpm_children(node)[k], v ? v : node->inherit);
 	}
-	discard(t, old);
+	discard(t, old, key);
 	return 0;
 }
 
@@ -241,11 +241,13 @@ int lpm_find(const struct lpm *t, const struct lpm_key *key, uint16_t *nexthop)
 struct outcome {
 	unsigned lo, hi; // slots concerned
 	int32_t delta;   // of the number of routes
+	int32_t wide;    // of those whose next hop has no place in a byte
 	bool changed;
 };
 
-static void note(struct outcome *o, const struct lpm_op *op)
+static void note(struct outcome *o, const struct lpm_op *op, uint16_t before)
 {
+	o->wide += (op->nexthop >= LPM_FLAT_DEEPER) - (before >= LPM_FLAT_DEEPER);
 	o->changed = true;
 	o->lo = MIN(o->lo, op->bits);
 	o->hi = MAX(o->hi, op->bits + (256u >> op->len));
@@ -258,6 +260,7 @@ static struct outcome apply(struct lpm *t, struct lpm_edit *e, const struct lpm_
 	for (unsigned i = 0; i < n; i++, op++) {
 		unsigned at = position(e->routes, e->n_routes, op->bits, op->len);
 		struct lpm_route *r = &e->routes[at];
+		uint16_t before = 0;
 
 		if (is_route(e->routes, at, e->n_routes, op->bits, op->len)) {
 			*op->result = op->nexthop == r->nexthop ? FIB_SAME
@@ -265,6 +268,7 @@ static struct outcome apply(struct lpm *t, struct lpm_edit *e, const struct lpm_
 								: FIB_REMOVED;
 			if (*op->result == FIB_SAME)
 				continue;
+			before = r->nexthop;
 			r->nexthop = op->nexthop;
 			if (!op->nexthop) {
 				memmove(r, r + 1, (--e->n_routes - at) * sizeof(*r));
@@ -283,7 +287,7 @@ static struct outcome apply(struct lpm *t, struct lpm_edit *e, const struct lpm_
 			*op->result = FIB_ADDED;
 			o.delta++;
 		}
-		note(&o, op);
+		note(&o, op, before);
 	}
 	return o;
 }
@@ -306,7 +310,7 @@ static int remove_chain(struct lpm *t, struct path *p, const struct lpm_key *key
 		int k = lpm_child_at(node, slot);
 
 		replace_node(t, p, level, key, lpm_children(node)[!k]);
-		discard(t, node);
+		discard(t, node, key);
 	} else {
 		open_at(t, e, node, key);
 		lpm_drop_child(e, slot);
@@ -314,7 +318,7 @@ static int remove_chain(struct lpm *t, struct path *p, const struct lpm_key *key
 	}
 	if (!err)
 		for (; gone > level; gone--)
-			discard(t, p->node[gone]);
+			discard(t, p->node[gone], key);
 	return err;
 }
 
@@ -332,7 +336,7 @@ static int change_node(struct lpm *t, struct path *p, const struct lpm_key *key,
 	child = e->child[0];
 	replace_node(t, p, p->last, key, child);
 	lpm_set_inherit(t, child, node->inherit);
-	discard(t, node);
+	discard(t, node, key);
 	return 0;
 }
 
@@ -360,7 +364,7 @@ static int add_node(struct lpm *t, struct path *p, const struct lpm_key *key, st
 		err = commit(t, p, p->last, key, &t->edit[1], slot, slot + 1u);
 	}
 	if (!err)
-		lpm_index_node(t, p->node[p->last], made[n]);
+		lpm_index_node(t, n ? made[1] : p->node[p->last], made[0], key);
 	for (unsigned i = 0; err && i <= n; i++)
 		if (made[i])
 			undo(t, made[i]);
@@ -400,9 +404,9 @@ static int split(struct lpm *t, struct path *p, const struct lpm_key *key, struc
 		return -ENOMEM;
 	}
 	replace_node(t, p, p->last + 1, key, node);
-	lpm_index_node(t, node, below);
+	lpm_index_node(t, node, below, key);
 	if (beside)
-		lpm_index_node(t, node, beside);
+		lpm_index_node(t, node, beside, key);
 	lpm_block_retire(t->arena, old);
 	v = lpm_value_at(node->routes, node->n_routes, slot);
 	lpm_set_inherit(t, below, v ? v : node->inherit);
@@ -459,6 +463,7 @@ void lpm_change(struct lpm *t, const struct lpm_key *key, const struct lpm_op *o
 				*op[i].result = err;
 	} else {
 		t->n_routes = (uint32_t)((int64_t)t->n_routes + o.delta);
+		t->n_wide = (uint32_t)((int64_t)t->n_wide + o.wide);
 		lpm_fit_root(t);
 	}
 	lpm_arena_grace(t->arena);

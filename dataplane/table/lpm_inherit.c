@@ -80,8 +80,11 @@ void lpm_store_page(struct lpm *t, struct lpm_root *root, uint32_t index, uint32
 {
 	uint32_t old = lpm_load_entry(root, index);
 
+	if (old == entry)
+		return;
 	lpm_store_entry(root, index, entry);
-	if (old && old != entry && !(old & LPM_DIRECT))
+	lpm_flat_entry(t, root, index);
+	if (old && !(old & LPM_DIRECT))
 		lpm_block_retire(t->arena, old);
 }
 
@@ -97,7 +100,7 @@ static void set_pages_inherit(struct lpm *t, struct lpm_root *root, struct lpm_n
 	node->inherit = inherit;
 	lpm_paint(node->routes, node->n_routes, value);
 	for (unsigned s = 0; s < 256; s++) {
-		uint32_t entry = lpm_load_entry(root, index + s / LPM_PAGE_SLOTS);
+		uint32_t at = index + s / LPM_PAGE_SLOTS, entry = lpm_load_entry(root, at);
 		struct lpm_page *page = lpm_at(t->base, entry & ~LPM_DIRECT);
 		struct lpm_node *child = NULL;
 
@@ -108,10 +111,12 @@ static void set_pages_inherit(struct lpm *t, struct lpm_root *root, struct lpm_n
 		if (child)
 			lpm_set_inherit(t, child, inherit);
 		else if (entry & LPM_DIRECT)
-			lpm_store_entry(root, index + s / LPM_PAGE_SLOTS, LPM_DIRECT | inherit);
-		else
+			lpm_store_page(t, root, at, LPM_DIRECT | inherit);
+		else {
 			atomic_store_explicit(
 				&page->leaf[s % LPM_PAGE_SLOTS], inherit, memory_order_relaxed);
+			lpm_flat_leaf(t, at, s % LPM_PAGE_SLOTS, inherit);
+		}
 	}
 }
 

@@ -52,6 +52,13 @@ static fast_inline uint32_t child_at(const void *block, bool ip6, uint32_t leaf)
 	return atomic_load_explicit(lpm_child(block, ip6, leaf & 0xff), memory_order_acquire);
 }
 
+// The steps that exist per kind of CPU.
+struct kind {
+	// All ones if the address has the block's prefix, of `depth` bytes, else 0.
+	uint32_t (*same)(const uint8_t *addr, const uint8_t *prefix, unsigned depth);
+	uint32_t (*probe)(const _Atomic uint64_t *bucket, uint32_t tag); // reference or 0
+};
+
 // -- IPv4 -------------------------------------------------------------------------------
 // Byte `at` of an address, 0 = the last one.
 static fast_inline uint8_t byte4(uint32_t addr, unsigned at)
@@ -70,8 +77,9 @@ static fast_inline uint32_t last_level4(
 	return inherited(tail, leaf_at(block, tail, byte4(addr, 0)));
 }
 
-// With a wide root. Without a branch per address: an entry with a next hop leads to the empty
-// block, and what is read there does not count.
+// With a wide root: all entries of the root, which the cache holds, then all leaves, so that the
+// misses of the whole burst overlap. Without a branch per address: an entry with a next hop leads
+// to the empty block, and what is read there does not count.
 static fast_inline void lookup4_wide(const struct lpm_root *root, char *base, const uint32_t *addrs,
 	fib_nexthop_t *nh, unsigned n)
 {
@@ -80,17 +88,16 @@ static fast_inline void lookup4_wide(const struct lpm_root *root, char *base, co
 	uint64_t deeper = 0;
 
 #pragma GCC unroll 4
+	for (unsigned i = 0; i < n; i++)
+		page[i] = atomic_load_explicit(
+			&entry[addrs[i] >> (32 - LPM_ROOT4_BITS)], memory_order_acquire);
+#pragma GCC unroll 4
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t a = addrs[i], leaf, direct,
-			 e = atomic_load_explicit(
-				 &entry[a >> (32 - LPM_ROOT4_BITS)], memory_order_acquire);
-		const struct lpm_page *p;
+		uint32_t e = page[i], direct = (uint32_t)((int32_t)e >> 31), leaf;
+		const struct lpm_page *p = lpm_at(base, e & ~direct);
 
-		direct = (uint32_t)((int32_t)e >> 31);
-		page[i] = e & ~direct;
-		p = lpm_at(base, page[i]);
 		leaf = atomic_load_explicit(
-			&p->leaf[a >> 8 & (LPM_PAGE_SLOTS - 1)], memory_order_acquire);
+			&p->leaf[addrs[i] >> 8 & (LPM_PAGE_SLOTS - 1)], memory_order_acquire);
 		nh[i] = (leaf & ~direct) | (e & direct & 0xffff);
 		deeper |= (uint64_t)((LPM_CHILD - 1 - nh[i]) >> 31) << i;
 	}
@@ -126,23 +133,59 @@ static fast_inline void lookup4_narrow(const struct lpm_root *root, char *base,
 	}
 }
 
-static fast_inline void lookup4(const struct lpm_root *root, char *base, const uint32_t *addrs,
-	fib_nexthop_t *nh, unsigned n)
+static fast_inline const struct lpm_flat *flat_of(const struct lpm_root *root)
 {
-	if (likely(root->bits > 8))
+	return atomic_load_explicit(&root->flat, memory_order_acquire);
+}
+
+// An address whose /24 has not its answer in a byte.
+static fast_inline uint32_t below_flat(
+	const struct lpm_root *root, char *base, uint32_t addr, const struct kind k)
+{
+	struct lpm_index *x = atomic_load_explicit(&root->index[0], memory_order_acquire);
+	uint64_t hash = lpm_index_hash(LPM_INDEX_KEY4(addr));
+	uint32_t nh, ref = k.probe(lpm_index_bucket(x, hash), lpm_index_tag(hash));
+	const void *block = lpm_at(base, ref);
+
+	if (unlikely(!ref)) {
+		lookup4_wide(root, base, &addr, &nh, 1);
+		return nh;
+	}
+	return inherited(
+		lpm_tail(block, false), leaf_at(block, lpm_tail(block, false), byte4(addr, 0)));
+}
+
+static fast_inline void lookup4_flat(const struct lpm_root *root, const struct lpm_flat *flat,
+	char *base, const uint32_t *addrs, fib_nexthop_t *nh, unsigned n, const struct kind k)
+{
+	uint64_t deeper = 0;
+
+#pragma GCC unroll 4
+	for (unsigned i = 0; i < n; i++) {
+		nh[i] = atomic_load_explicit(&flat->leaf[addrs[i] >> 8], memory_order_acquire);
+		deeper |= (uint64_t)(nh[i] == LPM_FLAT_DEEPER) << i;
+	}
+	for (; deeper; deeper &= deeper - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(deeper);
+
+		nh[i] = below_flat(root, base, addrs[i], k);
+	}
+}
+
+static fast_inline void lookup4(const struct lpm_root *root, char *base, const uint32_t *addrs,
+	fib_nexthop_t *nh, unsigned n, const struct kind k)
+{
+	const struct lpm_flat *flat = flat_of(root);
+
+	if (flat)
+		lookup4_flat(root, flat, base, addrs, nh, n, k);
+	else if (likely(root->bits > 8))
 		lookup4_wide(root, base, addrs, nh, n);
 	else
 		lookup4_narrow(root, base, addrs, nh, n);
 }
 
 // -- IPv6 -------------------------------------------------------------------------------
-// The steps that exist per kind of CPU.
-struct kind {
-	// All ones if the address has the block's prefix, of `depth` bytes, else 0.
-	uint32_t (*same)(const uint8_t *addr, const uint8_t *prefix, unsigned depth);
-	uint32_t (*probe)(const _Atomic uint64_t *bucket, uint32_t key); // reference or 0
-};
-
 static fast_inline uint32_t same_scalar(const uint8_t *addr, const uint8_t *prefix, unsigned depth)
 {
 	const uint8_t *mask = &byte_mask[16 - depth];
@@ -151,114 +194,146 @@ static fast_inline uint32_t same_scalar(const uint8_t *addr, const uint8_t *pref
 			     ((load64(addr + 8) ^ load64(prefix + 8)) & load64(mask + 8)));
 }
 
-// One level of an address. Adds to *nh what the block says, and returns the child's block, or the
-// empty one, which says nothing. Not a branch in it.
-static fast_inline uint32_t level6(
-	char *base, uint32_t ref, const uint8_t *addr, fib_nexthop_t *nh, const struct kind k)
+// All ones for 0, of numbers below 2^31. Without a branch: which way that would go is anybody's
+// guess.
+static fast_inline uint32_t is_none(uint32_t v)
 {
-	const void *block = lpm_at(base, ref);
-	const struct lpm_tail *tail = lpm_tail(block, true);
-	uint32_t leaf = leaf_at(block, tail, addr[tail->depth]), child, none;
-
-	leaf &= k.same(addr, (const uint8_t *)block + LPM_TAIL4, tail->depth);
-	none = (uint32_t)((int32_t)(leaf - 1) >> 31);
-	child = (uint32_t)((int32_t)(LPM_CHILD - 1 - leaf) >> 31);
-	*nh |= (leaf & ~child) |
-	       (none & atomic_load_explicit(&tail->leaf[0], memory_order_relaxed));
-	return child_at(block, true, leaf & child & 0xff) & child;
+	return (uint32_t)((int32_t)(v - 1) >> 31);
 }
 
-#define LEVELS 2 // behind the index, that most addresses need in the Internet's table
-
-static fast_inline uint32_t load_be32(const uint8_t *p)
+static fast_inline uint64_t is_child(uint32_t value)
 {
-	uint32_t v;
+	return (LPM_CHILD - 1 - value) >> 31;
+}
 
-	memcpy(&v, p, sizeof(v));
+static fast_inline void prefetch6(char *base, uint32_t ref)
+{
+	__builtin_prefetch(lpm_at(base, ref));
+	__builtin_prefetch((char *)lpm_at(base, ref) + LPM_LINE); // most leaves
+}
+
+// What a block says of an address: a next hop, or a child. Not a branch in it.
+static fast_inline uint32_t value6(const void *block, const uint8_t *addr, const struct kind k)
+{
+	const struct lpm_tail *tail = lpm_tail(block, true);
+	uint32_t leaf = leaf_at(block, tail, addr[tail->depth]);
+
+	leaf &= k.same(addr, (const uint8_t *)block + LPM_TAIL4, tail->depth);
+	return leaf | (is_none(leaf) & atomic_load_explicit(&tail->leaf[0], memory_order_relaxed));
+}
+
+static fast_inline uint64_t load_be64(const uint8_t *p)
+{
+	uint64_t v = load64(p);
+
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	v = __builtin_bswap32(v);
+	v = __builtin_bswap64(v);
 #endif
 	return v;
 }
 
-// First blocks by index and root. Returns them all or-ed.
-static fast_inline uint32_t begin6(const struct lpm_root *root, char *base,
-	const uint8_t (*addrs)[16], fib_nexthop_t *nh, uint32_t *ref, unsigned n,
-	const struct kind k)
+// The addresses of a burst that are not done: their numbers and blocks.
+struct left6 {
+	unsigned n;
+	uint8_t lane[FIB_BURST];
+	uint32_t ref[FIB_BURST];
+};
+
+// What the root says. `left` is who must go on.
+static fast_inline void begin6(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
+	fib_nexthop_t *nh, unsigned n, unsigned bits, struct left6 *left)
 {
-	struct lpm_index *x = atomic_load_explicit(&root->index, memory_order_acquire);
-	uint32_t left = 0;
-
+	left->n = 0;
 #pragma GCC unroll 4
-	for (unsigned i = 0; i < n; i++)
-		__builtin_prefetch((const void *)lpm_index_bucket(x, load_be32(addrs[i])));
-#pragma GCC unroll 2
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t key = load_be32(addrs[i]), miss, direct, found;
-		uint32_t entry =
-			atomic_load_explicit(&root->entry[key >> (32 - 16)], memory_order_acquire);
+		uint64_t first = load_be64(addrs[i]);
+		uint32_t entry = atomic_load_explicit(
+				 &root->entry[first >> (64 - bits)], memory_order_acquire),
+			 direct = (uint32_t)((int32_t)entry >> 31);
 
-		found = k.probe(lpm_index_bucket(x, key), key);
-		miss = (uint32_t)((int32_t)(found - 1) >> 31) & ~(uint32_t)((int32_t)found >> 31);
-		direct = (uint32_t)((int32_t)entry >> 31);
-		nh[i] = entry & direct & miss & 0xffff;
-		ref[i] = found | (entry & ~direct & miss);
-		__builtin_prefetch(lpm_at(base, ref[i]));
-		left |= ref[i];
+		nh[i] = entry & direct & 0xffff;
+		left->lane[left->n] = (uint8_t)i;
+		left->ref[left->n] = entry;
+		left->n += direct + 1;
 	}
-	return left;
+}
+
+// The first blocks by the indexes, where these have them.
+static fast_inline void indexed6(const struct lpm_root *root, char *base,
+	const uint8_t (*addrs)[16], struct left6 *left, const struct kind k)
+{
+	struct lpm_index *x[2] = {
+		atomic_load_explicit(&root->index[0], memory_order_acquire),
+		atomic_load_explicit(&root->index[1], memory_order_acquire),
+	};
+	uint64_t hash[2][FIB_BURST];
+
+#pragma GCC unroll 2
+	for (unsigned j = 0; j < left->n; j++) {
+		uint64_t high = load_be64(addrs[left->lane[j]]);
+
+		for (unsigned w = 0; w < 2; w++) {
+			hash[w][j] = lpm_index_hash(LPM_INDEX_KEY6(high, w));
+			__builtin_prefetch((const void *)lpm_index_bucket(x[w], hash[w][j]));
+		}
+	}
+#pragma GCC unroll 2
+	for (unsigned j = 0; j < left->n; j++) {
+		uint32_t ref = left->ref[j], found;
+
+		found = k.probe(lpm_index_bucket(x[0], hash[0][j]), lpm_index_tag(hash[0][j]));
+		ref = found | (ref & is_none(found));
+		found = k.probe(lpm_index_bucket(x[1], hash[1][j]), lpm_index_tag(hash[1][j]));
+		ref = found | (ref & is_none(found));
+		left->ref[j] = ref;
+		prefetch6(base, ref);
+	}
 }
 
 static fast_inline void lookup6(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
 	fib_nexthop_t *nh, unsigned n, const struct kind k)
 {
-	uint32_t ref[FIB_BURST];
-	uint64_t left;
+	struct left6 left;
+	uint64_t deeper = 0;
 
 	if (likely(root->bits == 16)) {
-		left = begin6(root, base, addrs, nh, ref, n, k);
+		begin6(root, base, addrs, nh, n, 16, &left);
+		indexed6(root, base, addrs, &left, k);
 	} else {
-		left = 0;
-		for (unsigned i = 0; i < n; i++) {
-			uint32_t entry = atomic_load_explicit(
-				&root->entry[addrs[i][0]], memory_order_acquire);
-			uint32_t direct = (uint32_t)((int32_t)entry >> 31);
-
-			nh[i] = entry & direct & 0xffff;
-			ref[i] = entry & ~direct;
-			left |= ref[i];
-		}
+		begin6(root, base, addrs, nh, n, 8, &left);
 	}
-	for (unsigned level = 0; left && level < LEVELS; level++) {
-		left = 0;
 #pragma GCC unroll 2
-		for (unsigned i = 0; i < n; i++) {
-			ref[i] = level6(base, ref[i], addrs[i], &nh[i], k);
-			__builtin_prefetch(lpm_at(base, ref[i]));
-			left |= ref[i];
-		}
-	}
-	if (!left)
-		return;
-	left = 0;
-	for (unsigned i = 0; i < n; i++)
-		left |= (uint64_t)(ref[i] != 0) << i;
-	for (; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
+	for (unsigned j = 0; j < left.n; j++) {
+		unsigned i = left.lane[j];
 
-		while (ref[i])
-			ref[i] = level6(base, ref[i], addrs[i], &nh[i], k);
+		nh[i] = value6(lpm_at(base, left.ref[j]), addrs[i], k);
+		deeper |= is_child(nh[i]) << j;
+	}
+	while (deeper) {
+		for (uint64_t now = deeper; now; now &= now - 1) {
+			unsigned j = (unsigned)__builtin_ctzll(now), i = left.lane[j];
+
+			left.ref[j] = child_at(lpm_at(base, left.ref[j]), true, nh[i]);
+			prefetch6(base, left.ref[j]);
+		}
+		for (uint64_t now = deeper; now; now &= now - 1) {
+			unsigned j = (unsigned)__builtin_ctzll(now), i = left.lane[j];
+
+			nh[i] = value6(lpm_at(base, left.ref[j]), addrs[i], k);
+			deeper ^= (is_child(nh[i]) ^ 1) << j;
+		}
 	}
 }
 
-static fast_inline uint32_t probe_scalar(const _Atomic uint64_t *bucket, uint32_t key)
+static fast_inline uint32_t probe_scalar(const _Atomic uint64_t *bucket, uint32_t tag)
 {
 	uint32_t ref = 0;
 
 	for (unsigned i = 0; i < LPM_INDEX_SLOTS; i++) {
 		uint64_t word = atomic_load_explicit(&bucket[i], memory_order_acquire);
 
-		ref = word >> 32 == key ? (uint32_t)word : ref; // a key may move meanwhile
+		// Both, because a key may move meanwhile, and no tag is not the tag 0.
+		ref = word >> 32 == tag && (uint32_t)word ? (uint32_t)word : ref;
 	}
 	return ref;
 }
@@ -269,7 +344,7 @@ static const struct kind kind_scalar = {same_scalar, probe_scalar};
 static void lookup4_scalar(const struct lpm_root *root, char *base, const uint32_t *addrs,
 	fib_nexthop_t *nh, unsigned n)
 {
-	lookup4(root, base, addrs, nh, n);
+	lookup4(root, base, addrs, nh, n, kind_scalar);
 }
 
 static void lookup6_scalar(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
@@ -282,7 +357,7 @@ static const struct lpm_ops ops_scalar = {"scalar", lookup4_scalar, lookup6_scal
 
 #if defined(__x86_64__)
 #define BMI2   __attribute__((target("sse4.1,popcnt,bmi,bmi2")))
-#define AVX512 __attribute__((target("sse4.1,popcnt,bmi,bmi2,avx512f,avx512bw")))
+#define AVX512 __attribute__((target("sse4.1,popcnt,bmi,bmi2,avx512f,avx512bw,avx512dq")))
 
 BMI2 static fast_inline uint32_t same_sse(
 	const uint8_t *addr, const uint8_t *prefix, unsigned depth)
@@ -298,7 +373,7 @@ static const struct kind kind_bmi2 = {same_sse, probe_scalar};
 BMI2 static void lookup4_bmi2(const struct lpm_root *root, char *base, const uint32_t *addrs,
 	fib_nexthop_t *nh, unsigned n)
 {
-	lookup4(root, base, addrs, nh, n);
+	lookup4(root, base, addrs, nh, n, kind_bmi2);
 }
 
 BMI2 static void lookup6_bmi2(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
@@ -317,42 +392,69 @@ static fast_inline __mmask16 lanes(unsigned i, unsigned n)
 }
 
 // A vector load of eight slots is not one atomic load to the language; the machine loads each
-// aligned 64-bit lane whole. The lane found is loaded again and judged by that.
-AVX512 static fast_inline uint32_t probe_avx512(const _Atomic uint64_t *bucket, uint32_t key)
+// aligned 64-bit lane whole, and tag and reference are taken from the same load.
+AVX512 static fast_inline uint32_t probe_avx512(const _Atomic uint64_t *bucket, uint32_t tag)
 {
-	__m512i high = _mm512_srli_epi64(_mm512_load_si512((const void *)bucket), 32);
-	unsigned lanes8 = _mm512_cmpeq_epi64_mask(high, _mm512_set1_epi64(key));
-	uint64_t word = atomic_load_explicit(
-		&bucket[__builtin_ctz(lanes8 | 1u << (LPM_INDEX_SLOTS - 1))], memory_order_acquire);
+	__m512i words = _mm512_load_si512((const void *)bucket);
+	__mmask16 tags = _mm512_mask_cmpeq_epi32_mask(0xaaaa, words, _mm512_set1_epi32((int)tag));
 
-	return (uint32_t)word & -(uint32_t)(word >> 32 == key);
+	return (uint32_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(
+		_mm512_maskz_compress_epi32(_kshiftri_mask16(tags, 1), words)));
 }
 
 static const struct kind kind_avx512 = {same_sse, probe_avx512};
 
-// Sixteen addresses at a time. The second gather reads the leaf with the two bytes before it,
-// because behind a page there may be no memory.
+// Four leaves, in the low halves of the lanes.
+AVX512 static fast_inline __m128i four_leaves(char *base, const uint32_t *at)
+{
+	const _Atomic uint16_t *leaf = (const void *)base;
+	__m128i v = _mm_setzero_si128();
+
+	v = _mm_insert_epi16(v, atomic_load_explicit(&leaf[at[0]], memory_order_acquire), 0);
+	v = _mm_insert_epi16(v, atomic_load_explicit(&leaf[at[1]], memory_order_acquire), 2);
+	v = _mm_insert_epi16(v, atomic_load_explicit(&leaf[at[2]], memory_order_acquire), 4);
+	return _mm_insert_epi16(v, atomic_load_explicit(&leaf[at[3]], memory_order_acquire), 6);
+}
+
+AVX512 static fast_inline __m512i sixteen_leaves(char *base, const uint32_t *at)
+{
+	__m512i v = _mm512_castsi128_si512(four_leaves(base, at));
+
+	v = _mm512_inserti32x4(v, four_leaves(base, at + 4), 1);
+	v = _mm512_inserti32x4(v, four_leaves(base, at + 8), 2);
+	return _mm512_inserti32x4(v, four_leaves(base, at + 12), 3);
+}
+
+// Sixteen addresses at a time: all entries of the root, which the cache holds, then all leaves, so
+// that the misses of the whole burst overlap. A gather of leaves would be a loop of the CPU's own
+// of which no lane is done before the slowest.
 AVX512 static fast_inline void lookup4_gather(const struct lpm_root *root, char *base,
 	const uint32_t *addrs, fib_nexthop_t *nh, unsigned n)
 {
-	const __m512i child = _mm512_set1_epi32(LPM_CHILD),
+	const __m512i child = _mm512_set1_epi32(LPM_CHILD), low = _mm512_set1_epi32(0xffff),
 		      slots = _mm512_set1_epi32(LPM_PAGE_SLOTS - 1);
-	cache_aligned uint32_t page[FIB_BURST];
+	cache_aligned uint32_t page[FIB_BURST], at[FIB_BURST];
 	uint64_t deeper = 0;
 
 	for (unsigned i = 0; i < n; i += 16) {
 		__mmask16 some = lanes(i, n), paged;
-		__m512i a = _mm512_maskz_loadu_epi32(some, &addrs[i]), e, at, v;
+		__m512i a = _mm512_maskz_loadu_epi32(some, &addrs[i]), e, slot;
 
 		e = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), some,
 			_mm512_srli_epi32(a, 32 - LPM_ROOT4_BITS), (const void *)root->entry, 4);
-		paged = _mm512_cmpge_epi32_mask(e, _mm512_setzero_si512()) & some;
-		at = _mm512_add_epi32(
-			_mm512_slli_epi32(e, 2), _mm512_and_si512(_mm512_srli_epi32(a, 8), slots));
-		v = _mm512_mask_i32gather_epi32(_mm512_slli_epi32(e, 16), paged, at, base - 2, 2);
-		v = _mm512_srli_epi32(v, 16);
-		_mm512_mask_storeu_epi32(&nh[i], some, v);
+		paged = _mm512_cmpge_epi32_mask(e, _mm512_setzero_si512());
+		slot = _mm512_and_si512(_mm512_srli_epi32(a, 8), slots);
 		_mm512_store_si512(&page[i], e);
+		_mm512_store_si512(
+			&at[i], _mm512_maskz_add_epi32(paged, _mm512_slli_epi32(e, 2), slot));
+	}
+	for (unsigned i = 0; i < n; i += 16) {
+		__m512i e = _mm512_load_si512(&page[i]), v = sixteen_leaves(base, &at[i]);
+		__mmask16 some = lanes(i, n);
+
+		v = _mm512_mask_and_epi32(
+			v, _mm512_cmplt_epi32_mask(e, _mm512_setzero_si512()), e, low);
+		_mm512_mask_storeu_epi32(&nh[i], some, v);
 		deeper |= (uint64_t)_mm512_mask_cmpge_epu32_mask(some, v, child) << i;
 	}
 	for (; deeper; deeper &= deeper - 1) {
@@ -362,10 +464,58 @@ AVX512 static fast_inline void lookup4_gather(const struct lpm_root *root, char 
 	}
 }
 
+// Eight bytes of the array, in the lower half.
+AVX512 static fast_inline __m128i eight_bytes(const _Atomic uint8_t *leaf, const uint32_t *addrs)
+{
+	__m128i v =
+		_mm_cvtsi32_si128(atomic_load_explicit(&leaf[addrs[0] >> 8], memory_order_acquire));
+
+#define INSERT(k)                                                                                  \
+	_mm_insert_epi8(v, atomic_load_explicit(&leaf[addrs[k] >> 8], memory_order_acquire), k)
+	v = INSERT(1);
+	v = INSERT(2);
+	v = INSERT(3);
+	v = INSERT(4);
+	v = INSERT(5);
+	v = INSERT(6);
+	return INSERT(7);
+#undef INSERT
+}
+
+AVX512 static fast_inline void lookup4_bytes(const struct lpm_root *root,
+	const struct lpm_flat *flat, char *base, const uint32_t *addrs, fib_nexthop_t *nh,
+	unsigned n)
+{
+	const __m512i deep = _mm512_set1_epi32(LPM_FLAT_DEEPER);
+	uint64_t deeper = 0;
+
+	for (unsigned i = 0; i < (n & ~15u); i += 16) {
+		__m128i v = _mm_unpacklo_epi64(
+			eight_bytes(flat->leaf, &addrs[i]), eight_bytes(flat->leaf, &addrs[i + 8]));
+		__m512i wide = _mm512_cvtepu8_epi32(v);
+
+		_mm512_storeu_si512(&nh[i], wide);
+		deeper |= (uint64_t)_mm512_cmpeq_epi32_mask(wide, deep) << i;
+	}
+	for (unsigned i = n & ~15u; i < n; i++) {
+		nh[i] = atomic_load_explicit(&flat->leaf[addrs[i] >> 8], memory_order_acquire);
+		deeper |= (uint64_t)(nh[i] == LPM_FLAT_DEEPER) << i;
+	}
+	for (; deeper; deeper &= deeper - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(deeper);
+
+		nh[i] = below_flat(root, base, addrs[i], kind_avx512);
+	}
+}
+
 AVX512 static void lookup4_avx512(const struct lpm_root *root, char *base, const uint32_t *addrs,
 	fib_nexthop_t *nh, unsigned n)
 {
-	if (likely(root->bits > 8))
+	const struct lpm_flat *flat = flat_of(root);
+
+	if (flat)
+		lookup4_bytes(root, flat, base, addrs, nh, n);
+	else if (likely(root->bits > 8))
 		lookup4_gather(root, base, addrs, nh, n);
 	else
 		lookup4_narrow(root, base, addrs, nh, n);
@@ -390,7 +540,7 @@ const struct lpm_ops *lpm_ops_nth(unsigned nth)
 	if (__builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi2"))
 		ops[n++] = &ops_bmi2;
 #ifndef NO_GATHER
-	if (n == 2 && __builtin_cpu_supports("avx512bw"))
+	if (n == 2 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
 		ops[n++] = &ops_avx512;
 #endif
 #endif

@@ -36,6 +36,7 @@ struct interface {
 
 struct neigh {
 	struct adjacency *lines; // read by workers
+	_Atomic uint8_t *used;   // written by workers
 	struct entry *entries;   // by adjacency
 	struct slots *slots;
 	uint32_t *heads;
@@ -76,9 +77,12 @@ int neigh_create(struct neigh **out, const struct neigh_config *c)
 	if (!t->lines)
 		goto undo_table;
 	memset((void *)&t->lines[0], 0, sizeof(t->lines[0]));
+	t->used = mem_zalloc(max + 1ull, CACHE_LINE);
+	if (!t->used)
+		goto undo_lines;
 	t->entries = mem_alloc((max + 1ull) * sizeof(*t->entries), 0);
 	if (!t->entries)
-		goto undo_lines;
+		goto undo_used;
 	t->heads = mem_alloc((size_t)n_heads * sizeof(*t->heads), CACHE_LINE);
 	if (!t->heads)
 		goto undo_entries;
@@ -93,6 +97,8 @@ undo_heads:
 	mem_free(t->heads);
 undo_entries:
 	mem_free(t->entries);
+undo_used:
+	mem_free((void *)t->used);
 undo_lines:
 	mem_free(t->lines);
 undo_table:
@@ -107,6 +113,7 @@ void neigh_destroy(struct neigh *t)
 	slots_destroy(t->slots);
 	mem_free(t->heads);
 	mem_free(t->entries);
+	mem_free((void *)t->used);
 	mem_free(t->lines);
 	mem_free(t);
 }
@@ -114,6 +121,16 @@ void neigh_destroy(struct neigh *t)
 const struct adjacency *neigh_lines(const struct neigh *t)
 {
 	return t->lines;
+}
+
+_Atomic uint8_t *neigh_used(const struct neigh *t)
+{
+	return t->used;
+}
+
+bool neigh_take_used(struct neigh *t, uint32_t adjacency)
+{
+	return atomic_exchange_explicit(&t->used[adjacency], 0, memory_order_relaxed);
 }
 
 // -- the key ------------------------------------------------------------------------
@@ -127,6 +144,16 @@ static bool valid(uint16_t interface, const struct ip_addr *a)
 	if (a->family == AF_INET)
 		return memcmp(a->b, zero.b, 4) && memcmp(a->b, ones, 4) && (a->b[0] & 0xf0) != 0xe0;
 	return a->family == AF_INET6 && memcmp(a->b, zero.b, 16) && a->b[0] != 0xff;
+}
+
+// The adjacency of the link itself: no neighbour has this address.
+static bool is_link(uint16_t interface, const struct ip_addr *a)
+{
+	static const struct ip_addr zero;
+
+	return interface < NEIGH_MAX_INTERFACES &&
+	       (a->family == AF_INET || a->family == AF_INET6) &&
+	       !memcmp(a->b, zero.b, a->family == AF_INET ? 4 : 16);
 }
 
 static size_t address_size(const struct ip_addr *a)
@@ -151,7 +178,7 @@ static uint32_t find(const struct neigh *t, uint16_t interface, const struct ip_
 {
 	uint32_t i = SLOT_NONE;
 
-	if (valid(interface, a))
+	if (valid(interface, a) || is_link(interface, a))
 		i = *head(t, interface, a);
 	for (; i != SLOT_NONE; i = t->entries[i].next) {
 		const struct entry *e = &t->entries[i];
@@ -169,11 +196,11 @@ static void write_line(struct neigh *t, uint32_t i)
 	const struct entry *e = &t->entries[i];
 	const struct interface *f = &t->interfaces[e->interface];
 	struct adjacency_config c = {
-		e->mac, f->is.mac, f->is.is_tagged, f->is.vlan, f->is.port, f->is.mtu};
-	bool forwards = f->is_up && e->is_known && e->nud & NUD_VALID && !mac_is_zero(e->mac) &&
-			!mac_is_group(e->mac);
+		e->mac, f->is.mac, f->is.is_tagged, f->is.vlan, f->is.port, f->is.mtu, true};
 
-	adjacency_write(&t->lines[i], forwards ? &c : NULL);
+	c.is_unresolved = !e->is_known || !(e->nud & NUD_VALID) || mac_is_zero(e->mac) ||
+			  mac_is_group(e->mac);
+	adjacency_write(&t->lines[i], f->is_up ? &c : NULL);
 	t->stats.writes++;
 }
 
@@ -199,6 +226,7 @@ static int make(struct neigh *t, uint16_t interface, const struct ip_addr *a, ui
 	if (f->first != SLOT_NONE)
 		t->entries[f->first].before = i;
 	f->first = i;
+	write_line(t, i);
 	*out = i;
 	return 0;
 }
@@ -280,7 +308,7 @@ int neigh_hold(struct neigh *t, uint16_t interface, const struct ip_addr *a, uin
 	uint32_t i;
 	int err;
 
-	if (!valid(interface, a))
+	if (!valid(interface, a) && !is_link(interface, a))
 		return -EINVAL;
 	i = find(t, interface, a);
 	if (i == SLOT_NONE) {
@@ -392,7 +420,8 @@ void neigh_stats(const struct neigh *t, struct neigh_stats *out)
 	*out = t->stats;
 	out->entries = slots_taken(t->slots);
 	out->max_entries = t->max_entries;
-	out->memory_bytes = sizeof(*t) + slots_bytes(t->slots) +
-			    (t->max_entries + 1ull) * (sizeof(*t->lines) + sizeof(*t->entries)) +
-			    (t->head_mask + 1ull) * sizeof(*t->heads);
+	out->memory_bytes =
+		sizeof(*t) + slots_bytes(t->slots) +
+		(t->max_entries + 1ull) * (sizeof(*t->lines) + sizeof(*t->entries) + 1) +
+		(t->head_mask + 1ull) * sizeof(*t->heads);
 }

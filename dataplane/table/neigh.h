@@ -7,7 +7,9 @@
 // Writer:  control only. It says what it knows of interfaces and neighbours in any order; the
 //          lines follow, in place. An adjacency forwards when its interface is up and the
 //          neighbour is in a state of NUD_VALID (reachable, stale, delay, probe, permanent, noarp)
-//          with a unicast MAC; else packets for it are the kernel's (exception).
+//          with a unicast MAC; else packets for it are the kernel's (exception), and workers
+//          find its port there for the check of sources (rp_filter). A connected prefix is the
+//          adjacency of the address that no neighbour has: 0.0.0.0 or ::, which can only be held.
 // Life:    an adjacency is there while a next hop holds it or the kernel has the neighbour. Its
 //          number is used again one grace period after it has gone; till then workers find
 //          exception there.
@@ -25,6 +27,16 @@ struct neigh;
 // -- worker side --------------------------------------------------------------------
 // The lines, for the life of the table. Line 0 is always exception.
 const struct adjacency *neigh_lines(const struct neigh *);
+
+// By adjacency: packets were sent by it since control last looked (neigh_take_used()). Any worker
+// may set it; look before writing, so that the line stays shared.
+_Atomic uint8_t *neigh_used(const struct neigh *);
+
+static fast_inline void neigh_mark_used(_Atomic uint8_t *used, uint32_t adjacency)
+{
+	if (unlikely(!atomic_load_explicit(&used[adjacency], memory_order_relaxed)))
+		atomic_store_explicit(&used[adjacency], 1, memory_order_relaxed);
+}
 
 // -- control side: 0 or negative errno ------------------------------------------------
 struct neigh_config {
@@ -55,6 +67,7 @@ void neigh_put(struct neigh *, uint32_t adjacency);
 // -EINVAL; -ENOSPC at the limit, then nothing has changed.
 int neigh_update(struct neigh *, uint16_t interface, const struct ip_addr *, uint16_t nud,
 	const struct mac *);
+bool neigh_take_used(struct neigh *, uint32_t adjacency);                     // and forgets it
 int neigh_remove(struct neigh *, uint16_t interface, const struct ip_addr *); // -ENOENT
 
 struct neigh_entry {

@@ -46,6 +46,31 @@ void nexthop_resolve_bulk(const struct nexthops *t, const uint32_t *index, const
 	}
 }
 
+unsigned nexthop_hits(
+	const struct nexthops *t, uint32_t index, unsigned first, nexthop_hit_t *hits, unsigned n)
+{
+	_Atomic uint64_t *words = t->words;
+	uint64_t word = atomic_load_explicit(&words[index & (N_WORDS - 1)], memory_order_acquire);
+	unsigned log2 = word & WORD_LOG2_MASK;
+	_Atomic uint16_t *bucket = (_Atomic uint16_t *)(uintptr_t)(word & ~WORD_LOG2_MASK);
+	unsigned k;
+
+	if (!log2) {
+		if (first || !n)
+			return 0;
+		hits[0] = (nexthop_hit_t)(word >> 32);
+		return 1;
+	}
+	for (k = 0; k < n && first + k < 1u << log2; k++) {
+		uint16_t member = atomic_load_explicit(&bucket[first + k], memory_order_acquire);
+
+		hits[k] = (nexthop_hit_t)(atomic_load_explicit(
+						  &words[member], memory_order_acquire) >>
+					  32);
+	}
+	return k;
+}
+
 // -- creation -------------------------------------------------------------------------
 // No worker can hold the number any more.
 static void number_freed(void *owner, uint32_t index)

@@ -56,6 +56,11 @@ struct nexthops;
 void nexthop_resolve_bulk(const struct nexthops *, const uint32_t *index, const uint32_t *hash,
 	nexthop_hit_t *hits, unsigned n);
 
+// All that a number may lead to, whatever the hash: up to n hits from the `first` on, of a group as
+// often as there are buckets. Returns how many; 0: there are no more. For what is rare.
+unsigned nexthop_hits(
+	const struct nexthops *, uint32_t index, unsigned first, nexthop_hit_t *hits, unsigned n);
+
 // -- control side: 0 or negative errno ------------------------------------------------
 struct neigh;
 struct nexthop_config {

@@ -5,6 +5,7 @@
 #include "tests/bench/bench.h"
 
 void bench_fdb(const struct bench_options *);
+void bench_learn(const struct bench_options *);
 void bench_fib(const struct bench_options *);
 void bench_rib(const struct bench_options *);
 

@@ -11,12 +11,37 @@
 	(PORT_LEARN | PORT_FLOOD_BROADCAST | PORT_FLOOD_UNKNOWN | PORT_FLOOD_MULTICAST |           \
 		PORT_EGRESS)
 
+bool exception_push(struct exception *e, unsigned worker, struct packet *p, port_id_t in_port,
+	enum exception_reason reason)
+{
+	if (e->n == e->limit)
+		return false;
+	e->held[e->n].packet = p;
+	e->held[e->n].in_port = in_port;
+	e->held[e->n++].reason = reason;
+	return true;
+}
+
+static void fill_routed_port(const struct port_setup *u, struct snapshot_port *p, unsigned i)
+{
+	p->flags =
+		(uint16_t)(((PORT_ROUTED | PORT_ROUTED_EGRESS | PORT_TAKES_IPV4 | PORT_TAKES_IPV6) |
+				   u->set) &
+			   ~u->clear);
+	p->rp_filter = (uint8_t)u->rp_filter;
+	p->mac = router_mac(i);
+}
+
 static void fill_port(struct net *net, struct snapshot *s, unsigned i)
 {
 	const struct port_setup *u = &net->setup[i];
 	struct snapshot_port *p = &s->port[i];
 
 	snapshot_attach(s, net->port[i]);
+	if (u->routed) {
+		fill_routed_port(u, p, i);
+		return;
+	}
 	p->state = u->state == PORT_STATE_OFF ? PORT_DISABLED
 		   : u->state                 ? u->state
 					      : PORT_FORWARDING;
@@ -40,6 +65,13 @@ void net_publish(struct net *net)
 
 	assert_non_null(s);
 	s->fdb = net->fdb;
+	s->fib = net->fib;
+	s->nexthops = net->nexthops;
+	s->neigh = net->neigh;
+	s->exception = &net->exception;
+	s->flow_secret = 0x12345678;
+	if (net->own)
+		snapshot_set_own(s, net->own, net->n_own);
 	memcpy(s->vlans->flags, net->vlan_flags, sizeof(s->vlans->flags));
 	for (unsigned i = 0; i < net->n; i++)
 		fill_port(net, s, i);
@@ -59,6 +91,7 @@ void net_open(struct net *net, const struct port_setup *setup, unsigned n, uint3
 	net->w = dataplane_worker(net->dp, 0);
 	net->n = n;
 	net->learn = true;
+	net->exception.limit = EXCEPTIONS_MAX;
 	packet_cache_init(&net->cache, dataplane_pool(net->dp));
 	for (unsigned i = 0; i < n; i++) {
 		char name[16];
@@ -85,8 +118,8 @@ static void assert_conservation(struct net *net)
 
 		for (unsigned r = 0; r < N_DROP_REASONS; r++)
 			dropped += c.drop[r];
-		assert_int_equal(
-			c.rx_packets + c.copies + c.segments, c.forwarded + c.exception + dropped);
+		assert_int_equal(c.rx_packets + c.copies + c.segments,
+			c.forwarded + port_counters_exceptions(&c) + dropped);
 		forwarded += c.forwarded;
 		transmitted += c.tx_packets;
 	}
@@ -99,6 +132,8 @@ void net_close(struct net *net)
 
 	net_run(net);
 	assert_conservation(net);
+	for (unsigned i = 0; i < net->exception.n; i++)
+		packet_free(&net->cache, net->exception.held[i].packet);
 	for (unsigned i = 0; i < net->n; i++)
 		port_close(net->port[i]);
 	packet_cache_flush(&net->cache);
@@ -177,17 +212,36 @@ void net_run(struct net *net)
 	rcu_reclaim(0);
 }
 
+static void take(struct net *net, struct packet *p, struct frame *f, struct packet *offload)
+{
+	f->len = p->total_len;
+	packet_read(p, 0, f->b, p->total_len);
+	if (offload)
+		*offload = *p;
+	packet_free(&net->cache, p);
+}
+
+bool net_exception(struct net *net, struct frame *f, struct packet *offload, unsigned *port,
+	enum exception_reason *reason)
+{
+	struct exception *e = &net->exception;
+
+	if (!e->n)
+		return false;
+	*port = e->held[0].in_port;
+	*reason = e->held[0].reason;
+	take(net, e->held[0].packet, f, offload);
+	memmove(e->held, e->held + 1, --e->n * sizeof(e->held[0]));
+	return true;
+}
+
 bool net_receive(struct net *net, unsigned port, struct frame *f, struct packet *offload)
 {
 	struct packet *p = memory_port_collect(net->port[port], 0);
 
 	if (!p)
 		return false;
-	f->len = p->total_len;
-	packet_read(p, 0, f->b, p->total_len);
-	if (offload)
-		*offload = *p;
-	packet_free(&net->cache, p);
+	take(net, p, f, offload);
 	return true;
 }
 
@@ -195,6 +249,7 @@ void net_expect_silence(struct net *net)
 {
 	for (unsigned i = 0; i < net->n; i++)
 		assert_null(memory_port_collect(net->port[i], 0));
+	assert_int_equal(net->exception.n, 0);
 }
 
 struct port_counters net_counters(struct net *net, unsigned port)
@@ -215,6 +270,11 @@ struct mac host_mac(unsigned number)
 	if (number == MAC_BROADCAST)
 		return (struct mac){{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 	return (struct mac){{2, 0, 0, 0, (uint8_t)(number >> 8), (uint8_t)number}};
+}
+
+struct mac router_mac(unsigned port)
+{
+	return (struct mac){{2, 0, 0, 0, 0xee, (uint8_t)port}};
 }
 
 struct frame frame_of(unsigned dst, unsigned src, int tci, uint32_t len)

@@ -6,6 +6,7 @@
 #include "tests/unit/test.h"
 
 #include "dataplane/dataplane.h"
+#include "dataplane/exception.h"
 #include "dataplane/port/memory.h"
 
 #define NET_PORTS 8
@@ -21,8 +22,21 @@ struct port_setup {
 	uint32_t caps;       // of the memory port
 	uint32_t mtu;
 	uint32_t storm[N_BUM];
+	bool routed;              // a port of the router; set and clear change its flags too
+	enum rp_filter rp_filter; // of a routed port
 };
 #define PORT_STATE_OFF ((enum port_state)99)
+
+// Stands in for dataplane/exception.c: keeps what workers hand over until the test takes it.
+#define EXCEPTIONS_MAX 1024
+struct exception {
+	unsigned n, limit; // at most `limit` at a time
+	struct {
+		struct packet *packet;
+		port_id_t in_port;
+		enum exception_reason reason;
+	} held[EXCEPTIONS_MAX];
+};
 
 struct net {
 	struct dataplane *dp;
@@ -33,6 +47,13 @@ struct net {
 	struct port *port[NET_PORTS];
 	struct port_setup setup[NET_PORTS];
 	uint8_t vlan_flags[N_VLANS];
+	// The router's tables, all NULL without one. The test's own.
+	struct fib *fib;
+	struct nexthops *nexthops;
+	struct neigh *neigh;
+	const uint32_t *own; // the router's IPv4 addresses; NULL = not told to the workers
+	unsigned n_own;
+	struct exception exception;
 	bool learn; // net_run() learns what workers saw (true at first)
 	struct event last_event;
 	unsigned n_events;
@@ -59,7 +80,11 @@ void net_run(struct net *);
 // The next frame sent out of a port; false when there is none. `offload` may be NULL.
 bool net_receive(struct net *, unsigned port, struct frame *, struct packet *offload);
 
-// Asserts that nothing waits at any port.
+// The oldest packet handed to the kernel; false when there is none.
+bool net_exception(struct net *, struct frame *, struct packet *offload, unsigned *port,
+	enum exception_reason *);
+
+// Asserts that nothing waits at any port or for the kernel.
 void net_expect_silence(struct net *);
 
 struct port_counters net_counters(struct net *, unsigned port);
@@ -69,4 +94,5 @@ uint64_t net_drops(struct net *, unsigned port, enum drop_reason);
 #define MAC_BROADCAST 0x1ff
 #define UNTAGGED      (-1)
 struct mac host_mac(unsigned number);
+struct mac router_mac(unsigned port); // of a routed port: 02:00:00:00:ee:NN
 struct frame frame_of(unsigned dst, unsigned src, int tci, uint32_t len); // payload: a pattern

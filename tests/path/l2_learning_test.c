@@ -186,6 +186,27 @@ static void repeats_are_posted_once(void **state)
 	net_close(&net);
 }
 
+// What a burst finds no room for is lost and counted; the rest comes out in order.
+static void full_ring_loses_the_rest(void **state)
+{
+	struct event e[60] = {{0}}, got[64];
+	unsigned posted = 0, seen = 0, n;
+	struct net net;
+
+	net_open(&net, three, 3, 0);
+	for (; posted < EVENT_RING_SIZE + 100; posted += ARRAY_SIZE(e)) {
+		for (unsigned i = 0; i < ARRAY_SIZE(e); i++)
+			e[i].error = (int32_t)(posted + i);
+		worker_post(net.w, e, ARRAY_SIZE(e));
+	}
+	assert_int_equal(net.w->stats.events_lost, posted - EVENT_RING_SIZE);
+	while ((n = dataplane_events(net.dp, got, ARRAY_SIZE(got))))
+		for (unsigned i = 0; i < n; i++)
+			assert_int_equal(got[i].error, seen++);
+	assert_int_equal(seen, EVENT_RING_SIZE);
+	net_close(&net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +218,7 @@ int main(void)
 		cmocka_unit_test(ages_unless_seen),
 		cmocka_unit_test(learning_can_be_off),
 		cmocka_unit_test(repeats_are_posted_once),
+		cmocka_unit_test(full_ring_loses_the_rest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -219,6 +219,81 @@ int rpc_worker_set(struct rpc_call *call, const struct rpc_worker_set_params *p,
 	return 0;
 }
 
+int rpc_router_show(struct rpc_call *call, const struct rpc_router_show_params *p,
+	struct rpc_router_show_result *r)
+{
+	struct rpc_router_interface *i = rpc_router_interface_array_append(&r->interfaces);
+
+	if (!i)
+		return -ENOMEM;
+	strcpy(i->interface, "eth0");
+	strcpy(i->port, "eth0");
+	return 0;
+}
+
+int rpc_router_set(struct rpc_call *call, const struct rpc_router_set_params *p,
+	struct rpc_router_set_result *r)
+{
+	return 0;
+}
+
+int rpc_router_audit(struct rpc_call *call, const struct rpc_router_audit_params *p,
+	struct rpc_router_audit_result *r)
+{
+	return 0;
+}
+
+int rpc_interface_list(struct rpc_call *call, const struct rpc_interface_list_params *p,
+	struct rpc_interface_list_result *r)
+{
+	struct rpc_interface *i = rpc_interface_array_append(&r->interfaces);
+
+	if (!i)
+		return -ENOMEM;
+	strcpy(i->name, "eth0");
+	i->ifindex = 2;
+	return 0;
+}
+
+static int fill_route(struct rpc_route *r)
+{
+	struct rpc_route_hop *hop = rpc_route_hop_array_append(&r->hops);
+
+	if (!hop)
+		return -ENOMEM;
+	strcpy(r->prefix, "192.0.2.0/24");
+	strcpy(r->action, "forward");
+	hop->weight = 1;
+	return 0;
+}
+
+int rpc_route_list(struct rpc_call *call, const struct rpc_route_list_params *p,
+	struct rpc_route_list_result *r)
+{
+	struct rpc_route *route = rpc_route_array_append(&r->routes);
+
+	return route ? fill_route(route) : -ENOMEM;
+}
+
+int rpc_route_get(
+	struct rpc_call *call, const struct rpc_route_get_params *p, struct rpc_route_get_result *r)
+{
+	return fill_route(&r->route);
+}
+
+int rpc_neigh_list(struct rpc_call *call, const struct rpc_neigh_list_params *p,
+	struct rpc_neigh_list_result *r)
+{
+	struct rpc_neighbour *n = rpc_neighbour_array_append(&r->neighbours);
+
+	if (!n)
+		return -ENOMEM;
+	strcpy(n->address, "192.0.2.7");
+	strcpy(n->interface, "eth0");
+	strcpy(n->state, "reachable");
+	return 0;
+}
+
 int rpc_stats_show(struct rpc_call *call, const struct rpc_stats_show_params *p,
 	struct rpc_stats_show_result *r)
 {

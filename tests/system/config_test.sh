@@ -69,7 +69,7 @@ refused() {
 }
 
 refused "{\"ports\": [$good" ":2:0: is not JSON: ']' expected near end of file"
-refused "{\"port\": [$good]}" ": port: is not known here; there are bridge, vlans, ports and fdb"
+refused "{\"port\": [$good]}" ": port: is not known here; there are bridge, router, vlans, ports and fdb"
 refused "{\"ports\": $good}" ": ports: must be a list of objects with the parameters of port.add"
 refused "{\"ports\": [$good, {\"name\": \"b\", \"vlan\": 4095}]}" \
 	": ports[1] (b): port.add: parameter 'vlan' must be between 1 and 4094, not 4095"

@@ -101,6 +101,7 @@ attach a t
 check "without USO the container is told so" eval \
 	'on t ethtool -k eth0 | grep -q "tx-udp-segmentation: off"'
 works "no USO" t a
+start tcx # only routed ports use it: routed_stop_test.sh
 start multi_buffer
 attach a b t
 works "one buffer" a b

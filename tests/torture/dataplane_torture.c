@@ -204,7 +204,7 @@ static void check_conservation(void)
 		(unsigned long long)sum.copies, (unsigned long long)sum.tx_packets,
 		(unsigned long long)dropped, (unsigned long long)n_republished);
 	CHECK(sum.rx_packets + sum.copies + sum.segments ==
-		sum.forwarded + sum.exception + dropped);
+		sum.forwarded + port_counters_exceptions(&sum) + dropped);
 	CHECK(sum.forwarded == sum.tx_packets);
 	CHECK(sum.rx_packets > 0 && sum.tx_packets > 0 && sum.copies > 0);
 	packet_pool_stats(dataplane_pool(dp), &stats);

@@ -413,10 +413,12 @@ static void same_as_twin(uint64_t seed, size_t operations, bool ip6)
 	fflush(stdout);
 	t = fib_twin_run(&in, ip6);
 	printf("%llu changes, %llu lookups (%llu hits), at most %llu routes, root widened %llu and "
-	       "narrowed %llu times\n",
+	       "narrowed %llu times, %llu arrays\n",
 		(unsigned long long)t.changes, (unsigned long long)t.lookups,
 		(unsigned long long)t.hits, (unsigned long long)t.most_routes,
-		(unsigned long long)t.wide, (unsigned long long)t.narrow);
+		(unsigned long long)t.wide, (unsigned long long)t.narrow,
+		(unsigned long long)t.flat);
+	assert_true(ip6 || t.flat || !TWIN_HAS_FLAT);
 	assert_true(t.hits && t.hits < t.lookups && t.wide && t.narrow);
 }
 

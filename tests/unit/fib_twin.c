@@ -25,7 +25,7 @@ struct twin {
 	unsigned bytes;
 	struct naive route[N_ROUTES]; // in no order
 	unsigned n, limit;
-	bool was_wide;
+	bool was_wide, was_flat;
 	struct twin_input *in;
 	struct twin_totals totals;
 	struct fib_change change[N_BULK];
@@ -260,7 +260,8 @@ static void walk(struct twin *t)
 static void compare_counts(struct twin *t)
 {
 	struct fib_stats s;
-	bool wide = atomic_load(&fib_lpm(t->fib, t->ip6)->root)->bits > 8;
+	struct lpm_root *root = atomic_load(&fib_lpm(t->fib, t->ip6)->root);
+	bool wide = root->bits > 8, flat = atomic_load(&root->flat);
 
 	fib_stats(t->fib, t->ip6 ? AF_INET6 : AF_INET, &s);
 	must(t, s.routes == t->n && s.max_routes == t->limit);
@@ -268,7 +269,9 @@ static void compare_counts(struct twin *t)
 	t->totals.most_routes = MAX(t->totals.most_routes, s.routes);
 	t->totals.wide += wide && !t->was_wide;
 	t->totals.narrow += !wide && t->was_wide;
+	t->totals.flat += flat && !t->was_flat;
 	t->was_wide = wide;
+	t->was_flat = flat;
 }
 
 static void clear(struct twin *t)
@@ -278,6 +281,16 @@ static void clear(struct twin *t)
 	while (t->n > keep)
 		change(t, t->route[pick(t, t->n)].prefix, 0);
 	compare_counts(t);
+	fib_check_flat(t->fib);
+}
+
+// Mostly so that the small tables of this test have the array of the large ones. Not under
+// ThreadSanitizer, which would count millions of its words for one thread: the torture test has it.
+static uint32_t flat_above(struct twin *t)
+{
+	uint32_t above = pick(t, 4) ? 0 : pick(t, 2 * N_ROUTES);
+
+	return TWIN_HAS_FLAT ? above : UINT32_MAX;
 }
 
 static void operate(struct twin *t)
@@ -299,6 +312,7 @@ static void operate(struct twin *t)
 	else if (what < 251) {
 		t->limit = pick(t, 2) ? N_ROUTES : 1 + pick(t, N_ROUTES);
 		must(t, !fib_set_limit(t->fib, t->ip6 ? AF_INET6 : AF_INET, t->limit));
+		fib_lpm(t->fib, t->ip6)->flat_above = flat_above(t);
 	} else if (what < 255) {
 		rcu_reclaim(0);
 	} else if (!pick(t, 6)) {
@@ -318,11 +332,13 @@ struct twin_totals fib_twin_run(struct twin_input *in, bool ip6)
 	t->ip6 = ip6;
 	t->bytes = ip6 ? 16 : 4;
 	t->limit = N_ROUTES;
+	fib_lpm(t->fib, ip6)->flat_above = flat_above(t);
 	while (in->more(in)) {
 		operate(t);
 		t->totals.operations++;
 	}
 	compare_counts(t);
+	fib_check_flat(t->fib);
 	walk(t);
 	while (t->n)
 		change(t, t->route[t->n - 1].prefix, 0);

@@ -16,8 +16,16 @@ struct twin_input {
 	size_t size;
 };
 
+#if defined(__SANITIZE_THREAD__)
+#define TWIN_HAS_FLAT false
+#elif defined(__has_feature)
+#define TWIN_HAS_FLAT !__has_feature(thread_sanitizer)
+#else
+#define TWIN_HAS_FLAT true
+#endif
+
 struct twin_totals {
-	uint64_t operations, changes, lookups, hits, most_routes, wide, narrow;
+	uint64_t operations, changes, lookups, hits, most_routes, wide, narrow, flat;
 };
 
 struct twin_totals fib_twin_run(struct twin_input *, bool ip6);

@@ -116,12 +116,43 @@ static void every_valid_state_forwards(void **state)
 	neigh_destroy(t);
 }
 
+// What no packet can be sent to yet still says by which port it would go.
+static void the_port_is_known_before_the_neighbour(void **state)
+{
+	struct neigh_interface is = {.port = 3, .mtu = 1500, .mac = own};
+	struct ip_addr a = v4(1), link = {.family = AF_INET}, link6 = {.family = AF_INET6};
+	struct neigh *t = make(10);
+	uint32_t line[3];
+
+	assert_int_equal(neigh_hold(t, 5, &a, &line[0]), 0);
+	assert_false(rewrite_has_port(read_line(t, line[0])));
+	assert_int_equal(neigh_set_interface(t, 5, &is), 0);
+	assert_int_equal(neigh_hold(t, 5, &link, &line[1]), 0);
+	assert_int_equal(neigh_hold(t, 5, &link6, &line[2]), 0);
+	assert_true(line[1] != line[2]);
+	assert_int_equal(neigh_update(t, 5, &link, NUD_REACHABLE, &host), -EINVAL);
+	assert_int_equal(neigh_remove(t, 5, &link), -ENOENT);
+	for (unsigned i = 0; i < 3; i++) {
+		struct rewrite r = read_line(t, line[i]);
+
+		assert_false(rewrite_can_forward(r));
+		assert_true(rewrite_has_port(r));
+		assert_int_equal(rewrite_port(r), 3);
+	}
+	assert_int_equal(neigh_set_interface(t, 5, NULL), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_false(rewrite_has_port(read_line(t, line[i])));
+		neigh_put(t, line[i]);
+	}
+	neigh_destroy(t);
+}
+
 static void bad_input(void **state)
 {
 	struct neigh_config c = {.max_entries = NEIGH_MAX + 1};
 	struct neigh_interface good = {.port = 3, .mtu = 1500, .mac = own}, is;
-	struct ip_addr bad[] = {{0}, {AF_UNIX, {1}}, {AF_INET, {0}}, {AF_INET6, {0}},
-		{AF_INET, {224, 0, 0, 1}}, {AF_INET6, {0xff, 2}}, {AF_INET, {255, 255, 255, 255}}};
+	struct ip_addr bad[] = {{0}, {AF_UNIX, {1}}, {AF_INET, {224, 0, 0, 1}},
+		{AF_INET6, {0xff, 2}}, {AF_INET, {255, 255, 255, 255}}};
 	struct ip_addr a = v4(1);
 	struct neigh_entry e;
 	struct neigh *t;
@@ -532,6 +563,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rewrites_headers),
 		cmocka_unit_test(every_valid_state_forwards),
+		cmocka_unit_test(the_port_is_known_before_the_neighbour),
 		cmocka_unit_test(bad_input),
 		cmocka_unit_test(limit_and_reuse),
 		cmocka_unit_test(changes_an_interface_in_steps),

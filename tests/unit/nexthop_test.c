@@ -119,6 +119,33 @@ static void holds_adjacencies(void **state)
 	rcu_barrier_reclaim();
 }
 
+// What a number may lead to, whatever the hash.
+static void all_hits(void **state)
+{
+	struct nexthop_member m[3] = {{0, 1}, {0, 2}, {0, 5}};
+	struct nexthops *t = make(NULL, 0, 0, 0);
+	nexthop_hit_t hit[64];
+	unsigned n, total = 0, seen[3] = {0};
+	uint32_t i, g;
+
+	assert_int_equal(nexthop_hits(t, 0, 0, hit, 64), 1); // no route: NEXTHOP_NONE
+	assert_int_equal(hit[0], 0);
+	assert_int_equal(nexthop_add(t, NEXTHOP_LOCAL, 0, &i), 0);
+	assert_int_equal(nexthop_hits(t, i, 0, hit, 64), 1);
+	assert_int_equal(nexthop_hit_kind(hit[0]), NEXTHOP_LOCAL);
+	assert_int_equal(nexthop_hits(t, i, 1, hit, 64), 0);
+	for (unsigned k = 0; k < 3; k++)
+		assert_int_equal(nexthop_add(t, NEXTHOP_ADJACENCY, 10 + k, &m[k].index), 0);
+	assert_int_equal(nexthop_group_add(t, m, 3, &g), 0);
+	for (; (n = nexthop_hits(t, g, total, hit, 50)); total += n)
+		for (unsigned k = 0; k < n; k++)
+			seen[nexthop_hit_adjacency(hit[k]) - 10]++;
+	assert_int_equal(total, 256);
+	for (unsigned k = 0; k < 3; k++)
+		assert_int_equal(seen[k], 256 * m[k].weight / 8);
+	nexthops_destroy(t);
+}
+
 // -- groups: figures -----------------------------------------------------------------------
 #define N_FLOWS 100000
 
@@ -354,6 +381,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(edges),
 		cmocka_unit_test(holds_adjacencies),
+		cmocka_unit_test(all_hits),
 		cmocka_unit_test(keeps_flows),
 		cmocka_unit_test(follows_weights),
 		cmocka_unit_test(limits_of_groups),

@@ -56,6 +56,7 @@ struct twin {
 	uint32_t max;
 	unsigned refusal; // one in so many installs is refused; 0 = none
 	bool is_resyncing;
+	bool is_single; // the change went by rib_set() or rib_remove()
 	struct rib_filter scope;
 	struct rib_change changes[600];
 	unsigned place[600], rank[600];
@@ -247,6 +248,8 @@ static void follow(
 	unsigned f = family_of(place);
 	struct nexthop_entry h;
 
+	must(t->o, t->is_single || c->was == was.nexthop);
+	must(t->o, t->is_single || c->was_current || !c->was || !t->is_resyncing || was.is_stale);
 	if (c->is_removal && !e->nexthop) {
 		must(t->o, c->result == -ENOENT);
 		return;
@@ -306,6 +309,7 @@ static void change(struct twin *t, unsigned n)
 			.is_removal = pick(t, 4) < twist,
 			.result = 77};
 	}
+	t->is_single = one;
 	if (one && t->changes[0].is_removal)
 		got = (t->changes[0].result = rib_remove(t->rib, &t->changes[0].route)) < 0;
 	else if (one)
