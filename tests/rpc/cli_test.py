@@ -33,7 +33,7 @@ def test_ports():
         assert "oper: up" in out, out
         garuda(d, "port", "add", "--name", "up", "--trunk", "10,20-29,4000", "--kind", "tap")
         lines = garuda(d, "port", "list").splitlines()
-        assert lines[0].split() == ["NAME", "KIND", "OPER", "STATE", "VLAN", "TRUNK", "NATIVE", "MTU", "MAC",
+        assert lines[0].split() == ["NAME", "KIND", "OPER", "STATE", "VLAN", "TRUNK", "NATIVE", "ROUTED", "MTU", "MAC",
                                     "RX-PACKETS", "TX-PACKETS", "DROPS", "REASON"]
         assert lines[1].split()[:5] == ["web", "af_xdp", "up", "forwarding", "10"]
         assert lines[2].split()[5] == "10,20-29,4000"

@@ -26,7 +26,7 @@ check "and one in another VLAN" g fdb add 02:00:00:00:00:02 --vlan 20 --port t -
 
 # -- port --------------------------------------------------------------------------------------
 check_equal "port list: columns" "$(columns port list)" \
-	"NAME KIND OPER STATE VLAN TRUNK NATIVE MTU MAC RX-PACKETS TX-PACKETS DROPS REASON"
+	"NAME KIND OPER STATE VLAN TRUNK NATIVE ROUTED MTU MAC RX-PACKETS TX-PACKETS DROPS REASON"
 check_equal "port list is sorted" "$(names)" "a b plain t"
 check_equal "filter by VLAN" "$(names --vlan 10)" "a t"
 check_equal "filter by native VLAN" "$(names --vlan 5)" t

@@ -268,19 +268,39 @@ static void changes_an_interface_in_steps(void **state)
 	rcu_barrier_reclaim();
 }
 
+static void remembers_who_was_used(void **state)
+{
+	struct neigh *t = make(100);
+	struct ip_addr a = v4(1), b = v4(2);
+	uint32_t first, second;
+
+	assert_int_equal(neigh_hold(t, 1, &a, &first), 0);
+	assert_int_equal(neigh_hold(t, 1, &b, &second), 0);
+	assert_false(neigh_take_used(t, first));
+	neigh_mark_used(neigh_used(t), first);
+	neigh_mark_used(neigh_used(t), first);
+	assert_false(neigh_take_used(t, second));
+	assert_true(neigh_take_used(t, first));
+	assert_false(neigh_take_used(t, first));
+	neigh_put(t, first);
+	neigh_put(t, second);
+	neigh_destroy(t);
+	rcu_barrier_reclaim();
+}
+
 static void survives_lack_of_memory(void **state)
 {
 	struct neigh_config c = {100, secret};
 	struct neigh *t = NULL;
 
-	for (uint64_t at = 1; at <= 7; at++) {
+	for (uint64_t at = 1; at <= 8; at++) {
 		mem_fail_at(at);
 		assert_int_equal(neigh_create(&t, &c), -ENOMEM);
 		assert_null(t);
 	}
 	mem_fail_at(0);
 	t = make(100);
-	assert_int_equal(mem_alloc_count(), 7); // none was left out
+	assert_int_equal(mem_alloc_count(), 8); // none was left out
 	mem_fail_at(1);
 	for (unsigned i = 0; i < 100; i++) { // and it never allocates again
 		struct ip_addr a = v4(i);
@@ -567,6 +587,7 @@ int main(void)
 		cmocka_unit_test(bad_input),
 		cmocka_unit_test(limit_and_reuse),
 		cmocka_unit_test(changes_an_interface_in_steps),
+		cmocka_unit_test(remembers_who_was_used),
 		cmocka_unit_test(survives_lack_of_memory),
 		cmocka_unit_test(behaves_like_its_twin),
 	};
