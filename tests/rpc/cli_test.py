@@ -59,7 +59,7 @@ def test_refusals():
 
 def test_usage():
     for words, expected in (
-            (["prt"], "nouns are bridge, fdb, port, rpc, stats, system, vlan, worker"),
+            (["prt"], "nouns are bridge, fdb, interface, neigh, port, route, router, rpc, stats, system, vlan, worker"),
             (["port", "lst"], "verbs are add, del, list, set, show"),
             (["port", "del", "a", "--force"], "port del has no option --force; options are --name"),
             (["worker", "list", "--force"], "it takes none"),
