@@ -129,6 +129,7 @@ static void policy_changed(void *arg, int ifindex)
 		router_set_policy(r->router, ifindex, families[i],
 			policy_in(r->policy, ifindex, families[i]),
 			policy_out(r->policy, ifindex, families[i]));
+	loop_job_start(r->control->loop, &r->step); // what the router has to do now
 }
 
 // -- what comes in ---------------------------------------------------------------------------
@@ -264,6 +265,7 @@ int routing_ignore(struct control *c, const char *text, char *error)
 // -- ports -----------------------------------------------------------------------------------
 static int tell_router(struct routing *r, const struct model_port *p)
 {
+	loop_job_start(r->control->loop, &r->step);
 	return router_set_port(r->router, p->port->ifindex,
 		&(struct router_port){.port = p->id, .mac = p->port->mac, .mtu = p->port->mtu});
 }
@@ -328,6 +330,7 @@ void routing_port_closing(struct control *c, const struct model_port *p)
 	if (!admission_switch(r->admission, p->port->ifindex, false, false) && !r->is_broken)
 		drain(r, p->port, DRAIN_NS);
 	router_set_port(r->router, p->port->ifindex, NULL);
+	loop_job_start(r->control->loop, &r->step);
 	policy_unwatch(r->policy, p->port->ifindex);
 }
 
