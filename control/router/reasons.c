@@ -161,5 +161,8 @@ void interface_tell(const struct router *r, const struct interface *i, struct ro
 		out->is_accelerated4 = !family_forbids(r, i, AF_INET, reason4);
 		out->is_accelerated6 = !family_forbids(r, i, AF_INET6, reason6);
 	}
+	if (!reason4[0] && !reason6[0] && (i->policy_out[0][0] || i->policy_out[1][0]))
+		snprintf(reason4, sizeof(reason4), "what leaves by it: %.108s",
+			i->policy_out[0][0] ? i->policy_out[0] : i->policy_out[1]);
 	memcpy(out->reason, reason4[0] ? reason4 : reason6, sizeof(out->reason));
 }

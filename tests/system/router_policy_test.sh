@@ -120,6 +120,8 @@ policy "ip6tables" v6 "ip6tables" "on sw ip6tables-legacy -A FORWARD -j DROP" \
 policy "a filter at ingress" v4 "tc" "on sw tc qdisc add dev eth0 clsact &&
 	on sw tc filter add dev eth0 ingress protocol ip u32 match ip protocol 1 0xff action mirred egress redirect dev lo" \
 	"on sw tc qdisc del dev eth0 clsact" v4_unheard
+policy "a shaper at egress" v4 "tc" \
+	"on sw tc qdisc add dev eth1 root tbf rate 8mbit burst 20k latency 50ms" "on sw tc qdisc del dev eth1 root"
 policy "a rule to another table" v4 "rule" "router route add blackhole default table 100 &&
 	router rule add from 10.1.0.0/24 lookup 100" "router rule del from 10.1.0.0/24 lookup 100" v4_unheard
 policy "a rule that prohibits, IPv6" v6 "rule" "router -6 rule add to fd00:2::/64 prohibit" \
