@@ -18,7 +18,7 @@ declare -A packages=(
 	[run]='iproute2 ethtool iperf3 jq tcpdump iputils-ping curl procps'
 	# What tests/run needs on top of build and run.
 	[test]='libcmocka-dev libclang-rt-14-dev clang-format shellcheck util-linux dnsmasq-base
-		busybox-static nftables iptables traceroute'
+		busybox-static nftables iptables frr bird2 traceroute'
 	# tests/vm: Debian's own kernels under QEMU; tests/vm/run fetches the kernels themselves.
 	[vm]='qemu-system-x86 busybox-static kmod cpio xz-utils ipvsadm'
 	# Other people's dataplanes, for the benches that compare; nothing depends on them.
