@@ -40,12 +40,24 @@
 // cache, and while the first miss is waited for, the others do not begin. One load from an array of
 // two bytes would be the least that DIR-24-8 can do; bytes halve what competes for the caches.
 //
-// IPv6, the same columns with 200k routes (rte_lpm6 is never better than rte_fib6):
-//	rte_fib6                                            10.8  21.8  82.7   9.2  64.1
-//	the trie and an index by 32 bits                    25.3  31.4  54.8  13.4  47.7
-//	the trie and indexes by 32 and 40 bits              18.5  23.5    34   6.5    35   <- this
-// and a million destinations among 10k and 500k: rte_fib6 14 and 91, this 20 and 49. What is left
-// in hot sets is the number of instructions, about 100 an address: two probes and a block.
+// IPv6, the same columns with 200k routes, in turn (table_bench --filter "fib6 lookup, 200k"). The
+// better of the peers is always rte_fib6:
+//	rte_fib6                                              11    23    88   9.0    66
+//	the trie and indexes by 32 and 40 bits                19    23    35   6.6    37
+//	the same, eight addresses at a time                 13.6  17.5    34   6.5    32   <- this
+//	the keys, and one line of memory as large            3.0   6.0    26          21
+// An index by 32 bits alone was 1.3 to 2 times as slow. The goal, 0.4 of the better peer, is met
+// with a million destinations among 200k routes (0.36 to 0.40), and nowhere else: 1.2, 0.76 for the
+// hot sets, 0.7 uniform, 0.5 Zipf. Among 500k: 1.04, 0.8, 0.58, 0.7, 0.65. Among 10k, where the
+// peer's table fits the near cache: 1.2 to 1.4, 1.1, 1.0, 1.2, 1.0.
+//
+// Why not more. A hot address costs 3 cycles in any case, to read it and one line. Then the root
+// and the two indexes cost about 4, the block about 4, and second blocks 2: one address in 25 has
+// one, so that the CPU guesses wrong in every other burst. Cold ones touch up to four lines: two
+// buckets and the block's head and leaf. They cannot have 0.4 where one line costs 0.3, as it does
+// above and among 500k. An index whose entries are the answer where a block has only one would save
+// lines; control would have to keep track of which. Among 10k the last line of the table is 2.8,
+// 4.8, 11 and 16 (Zipf): 0.25, 0.37, 0.7 and 1.1 of the peer.
 //
 // Why every lookup sees one state of the table: a block or page does not change once it is
 // published, but for words that are stored as a whole: a child's reference, a root's entry, and a

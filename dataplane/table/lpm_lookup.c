@@ -1,63 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The workers' side of an LPM table: a burst goes level by level, so that the cache misses of its
 // addresses overlap; what is known is in `nh` from the first pass on.
-#include <string.h>
-
-#include "dataplane/table/lpm.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
-// ThreadSanitizer does not see that a gather acquires what it loads: it gets the other twins.
-#if defined(__SANITIZE_THREAD__)
-#define NO_GATHER
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define NO_GATHER
-#endif
-#endif
-
-// Masks for the first n bytes of an address, as two words in memory order.
-static const uint8_t byte_mask[32] = {
-	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0};
-
-static fast_inline uint64_t load64(const void *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-// The value of a slot.
-static fast_inline uint32_t leaf_at(const void *block, const struct lpm_tail *tail, uint8_t slot)
-{
-	unsigned word = slot >> 6;
-	uint64_t begun = ((const uint64_t *)block)[word] << (~slot & 63);
-	unsigned run = tail->before[word] + (unsigned)__builtin_popcountll(begun);
-
-	return atomic_load_explicit(&tail->leaf[run], memory_order_relaxed);
-}
-
-static fast_inline uint32_t inherited(const struct lpm_tail *tail, uint32_t leaf)
-{
-	uint32_t inherit = atomic_load_explicit(&tail->leaf[0], memory_order_relaxed);
-
-	return leaf ? leaf : inherit;
-}
-
-static fast_inline uint32_t child_at(const void *block, bool ip6, uint32_t leaf)
-{
-	return atomic_load_explicit(lpm_child(block, ip6, leaf & 0xff), memory_order_acquire);
-}
-
-// The steps that exist per kind of CPU.
-struct kind {
-	// All ones if the address has the block's prefix, of `depth` bytes, else 0.
-	uint32_t (*same)(const uint8_t *addr, const uint8_t *prefix, unsigned depth);
-	uint32_t (*probe)(const _Atomic uint64_t *bucket, uint32_t tag); // reference or 0
-};
+#include "dataplane/table/lpm_lookup.h"
 
 // -- IPv4 -------------------------------------------------------------------------------
 // Byte `at` of an address, 0 = the last one.
@@ -185,204 +129,23 @@ static fast_inline void lookup4(const struct lpm_root *root, char *base, const u
 		lookup4_narrow(root, base, addrs, nh, n);
 }
 
-// -- IPv6 -------------------------------------------------------------------------------
-static fast_inline uint32_t same_scalar(const uint8_t *addr, const uint8_t *prefix, unsigned depth)
-{
-	const uint8_t *mask = &byte_mask[16 - depth];
-
-	return -(uint32_t) !(((load64(addr) ^ load64(prefix)) & load64(mask)) |
-			     ((load64(addr + 8) ^ load64(prefix + 8)) & load64(mask + 8)));
-}
-
-// All ones for 0, of numbers below 2^31. Without a branch: which way that would go is anybody's
-// guess.
-static fast_inline uint32_t is_none(uint32_t v)
-{
-	return (uint32_t)((int32_t)(v - 1) >> 31);
-}
-
-static fast_inline uint64_t is_child(uint32_t value)
-{
-	return (LPM_CHILD - 1 - value) >> 31;
-}
-
-static fast_inline void prefetch6(char *base, uint32_t ref)
-{
-	__builtin_prefetch(lpm_at(base, ref));
-	__builtin_prefetch((char *)lpm_at(base, ref) + LPM_LINE); // most leaves
-}
-
-// What a block says of an address: a next hop, or a child. Not a branch in it.
-static fast_inline uint32_t value6(const void *block, const uint8_t *addr, const struct kind k)
-{
-	const struct lpm_tail *tail = lpm_tail(block, true);
-	uint32_t leaf = leaf_at(block, tail, addr[tail->depth]);
-
-	leaf &= k.same(addr, (const uint8_t *)block + LPM_TAIL4, tail->depth);
-	return leaf | (is_none(leaf) & atomic_load_explicit(&tail->leaf[0], memory_order_relaxed));
-}
-
-static fast_inline uint64_t load_be64(const uint8_t *p)
-{
-	uint64_t v = load64(p);
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	v = __builtin_bswap64(v);
-#endif
-	return v;
-}
-
-// The addresses of a burst that are not done: their numbers and blocks.
-struct left6 {
-	unsigned n;
-	uint8_t lane[FIB_BURST];
-	uint32_t ref[FIB_BURST];
-};
-
-// What the root says. `left` is who must go on.
-static fast_inline void begin6(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
-	fib_nexthop_t *nh, unsigned n, unsigned bits, struct left6 *left)
-{
-	left->n = 0;
-#pragma GCC unroll 4
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t first = load_be64(addrs[i]);
-		uint32_t entry = atomic_load_explicit(
-				 &root->entry[first >> (64 - bits)], memory_order_acquire),
-			 direct = (uint32_t)((int32_t)entry >> 31);
-
-		nh[i] = entry & direct & 0xffff;
-		left->lane[left->n] = (uint8_t)i;
-		left->ref[left->n] = entry;
-		left->n += direct + 1;
-	}
-}
-
-// The first blocks by the indexes, where these have them.
-static fast_inline void indexed6(const struct lpm_root *root, char *base,
-	const uint8_t (*addrs)[16], struct left6 *left, const struct kind k)
-{
-	struct lpm_index *x[2] = {
-		atomic_load_explicit(&root->index[0], memory_order_acquire),
-		atomic_load_explicit(&root->index[1], memory_order_acquire),
-	};
-	uint64_t hash[2][FIB_BURST];
-
-#pragma GCC unroll 2
-	for (unsigned j = 0; j < left->n; j++) {
-		uint64_t high = load_be64(addrs[left->lane[j]]);
-
-		for (unsigned w = 0; w < 2; w++) {
-			hash[w][j] = lpm_index_hash(LPM_INDEX_KEY6(high, w));
-			__builtin_prefetch((const void *)lpm_index_bucket(x[w], hash[w][j]));
-		}
-	}
-#pragma GCC unroll 2
-	for (unsigned j = 0; j < left->n; j++) {
-		uint32_t ref = left->ref[j], found;
-
-		found = k.probe(lpm_index_bucket(x[0], hash[0][j]), lpm_index_tag(hash[0][j]));
-		ref = found | (ref & is_none(found));
-		found = k.probe(lpm_index_bucket(x[1], hash[1][j]), lpm_index_tag(hash[1][j]));
-		ref = found | (ref & is_none(found));
-		left->ref[j] = ref;
-		prefetch6(base, ref);
-	}
-}
-
-static fast_inline void lookup6(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
-	fib_nexthop_t *nh, unsigned n, const struct kind k)
-{
-	struct left6 left;
-	uint64_t deeper = 0;
-
-	if (likely(root->bits == 16)) {
-		begin6(root, base, addrs, nh, n, 16, &left);
-		indexed6(root, base, addrs, &left, k);
-	} else {
-		begin6(root, base, addrs, nh, n, 8, &left);
-	}
-#pragma GCC unroll 2
-	for (unsigned j = 0; j < left.n; j++) {
-		unsigned i = left.lane[j];
-
-		nh[i] = value6(lpm_at(base, left.ref[j]), addrs[i], k);
-		deeper |= is_child(nh[i]) << j;
-	}
-	while (deeper) {
-		for (uint64_t now = deeper; now; now &= now - 1) {
-			unsigned j = (unsigned)__builtin_ctzll(now), i = left.lane[j];
-
-			left.ref[j] = child_at(lpm_at(base, left.ref[j]), true, nh[i]);
-			prefetch6(base, left.ref[j]);
-		}
-		for (uint64_t now = deeper; now; now &= now - 1) {
-			unsigned j = (unsigned)__builtin_ctzll(now), i = left.lane[j];
-
-			nh[i] = value6(lpm_at(base, left.ref[j]), addrs[i], k);
-			deeper ^= (is_child(nh[i]) ^ 1) << j;
-		}
-	}
-}
-
-static fast_inline uint32_t probe_scalar(const _Atomic uint64_t *bucket, uint32_t tag)
-{
-	uint32_t ref = 0;
-
-	for (unsigned i = 0; i < LPM_INDEX_SLOTS; i++) {
-		uint64_t word = atomic_load_explicit(&bucket[i], memory_order_acquire);
-
-		// Both, because a key may move meanwhile, and no tag is not the tag 0.
-		ref = word >> 32 == tag && (uint32_t)word ? (uint32_t)word : ref;
-	}
-	return ref;
-}
-
 // -- one pair of functions per kind of CPU ---------------------------------------------------
-static const struct kind kind_scalar = {same_scalar, probe_scalar};
-
 static void lookup4_scalar(const struct lpm_root *root, char *base, const uint32_t *addrs,
 	fib_nexthop_t *nh, unsigned n)
 {
 	lookup4(root, base, addrs, nh, n, kind_scalar);
 }
 
-static void lookup6_scalar(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
-	fib_nexthop_t *nh, unsigned n)
-{
-	lookup6(root, base, addrs, nh, n, kind_scalar);
-}
-
-static const struct lpm_ops ops_scalar = {"scalar", lookup4_scalar, lookup6_scalar};
+static const struct lpm_ops ops_scalar = {"scalar", lookup4_scalar, lpm_lookup6_scalar};
 
 #if defined(__x86_64__)
-#define BMI2   __attribute__((target("sse4.1,popcnt,bmi,bmi2")))
-#define AVX512 __attribute__((target("sse4.1,popcnt,bmi,bmi2,avx512f,avx512bw,avx512dq")))
-
-BMI2 static fast_inline uint32_t same_sse(
-	const uint8_t *addr, const uint8_t *prefix, unsigned depth)
-{
-	__m128i a = _mm_loadu_si128((const void *)addr), p = _mm_loadu_si128((const void *)prefix),
-		m = _mm_loadu_si128((const void *)&byte_mask[16 - depth]);
-
-	return -(uint32_t)_mm_testz_si128(_mm_xor_si128(a, p), m);
-}
-
-static const struct kind kind_bmi2 = {same_sse, probe_scalar};
-
 BMI2 static void lookup4_bmi2(const struct lpm_root *root, char *base, const uint32_t *addrs,
 	fib_nexthop_t *nh, unsigned n)
 {
 	lookup4(root, base, addrs, nh, n, kind_bmi2);
 }
 
-BMI2 static void lookup6_bmi2(const struct lpm_root *root, char *base, const uint8_t (*addrs)[16],
-	fib_nexthop_t *nh, unsigned n)
-{
-	lookup6(root, base, addrs, nh, n, kind_bmi2);
-}
-
-static const struct lpm_ops ops_bmi2 = {"bmi2", lookup4_bmi2, lookup6_bmi2};
+static const struct lpm_ops ops_bmi2 = {"bmi2", lookup4_bmi2, lpm_lookup6_bmi2};
 
 #ifndef NO_GATHER
 // Lanes i..i+15 of a burst of n.
@@ -390,19 +153,6 @@ static fast_inline __mmask16 lanes(unsigned i, unsigned n)
 {
 	return (__mmask16)(n - i >= 16 ? 0xffff : (1u << (n - i)) - 1);
 }
-
-// A vector load of eight slots is not one atomic load to the language; the machine loads each
-// aligned 64-bit lane whole, and tag and reference are taken from the same load.
-AVX512 static fast_inline uint32_t probe_avx512(const _Atomic uint64_t *bucket, uint32_t tag)
-{
-	__m512i words = _mm512_load_si512((const void *)bucket);
-	__mmask16 tags = _mm512_mask_cmpeq_epi32_mask(0xaaaa, words, _mm512_set1_epi32((int)tag));
-
-	return (uint32_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(
-		_mm512_maskz_compress_epi32(_kshiftri_mask16(tags, 1), words)));
-}
-
-static const struct kind kind_avx512 = {same_sse, probe_avx512};
 
 // Four leaves, in the low halves of the lanes.
 AVX512 static fast_inline __m128i four_leaves(char *base, const uint32_t *at)
@@ -521,19 +271,14 @@ AVX512 static void lookup4_avx512(const struct lpm_root *root, char *base, const
 		lookup4_narrow(root, base, addrs, nh, n);
 }
 
-AVX512 static void lookup6_avx512(const struct lpm_root *root, char *base,
-	const uint8_t (*addrs)[16], fib_nexthop_t *nh, unsigned n)
-{
-	lookup6(root, base, addrs, nh, n, kind_avx512);
-}
-
-static const struct lpm_ops ops_avx512 = {"avx512", lookup4_avx512, lookup6_avx512};
+static const struct lpm_ops ops_avx512 = {"avx512", lookup4_avx512, lpm_lookup6_avx512};
+static const struct lpm_ops ops_vector = {"avx512 vpopcnt", lookup4_avx512, lpm_lookup6_vector};
 #endif
 #endif
 
 const struct lpm_ops *lpm_ops_nth(unsigned nth)
 {
-	const struct lpm_ops *ops[3] = {&ops_scalar};
+	const struct lpm_ops *ops[4] = {&ops_scalar};
 	unsigned n = 1;
 
 #if defined(__x86_64__)
@@ -542,6 +287,8 @@ const struct lpm_ops *lpm_ops_nth(unsigned nth)
 #ifndef NO_GATHER
 	if (n == 2 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
 		ops[n++] = &ops_avx512;
+	if (n == 3 && __builtin_cpu_supports("avx512vpopcntdq"))
+		ops[n++] = &ops_vector;
 #endif
 #endif
 	return nth < n ? ops[nth] : NULL;

@@ -7,9 +7,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/rcu.h"
 #include "tests/bench/table_bench.h"
 
@@ -19,6 +21,13 @@
 #define N_SLICES   64
 
 static uint64_t sink;
+
+#define WORDS_OF_LINE (CACHE_LINE / sizeof(uint64_t))
+
+struct bench_memory {
+	uint64_t *word;
+	uint64_t n_lines;
+};
 
 static unsigned rounds(const struct bench_options *o)
 {
@@ -41,10 +50,31 @@ static double our_lookups(const struct fib *f, const struct bench_keys *k, uint6
 	return (double)(clock_cycles() - start) / (double)k->n;
 }
 
+// What no lookup can go below: the keys are read, and of memory as large as the table, on pages as
+// large, one word in a line that the key alone chooses.
+static double limit_lookups(const struct bench_memory *m, const struct bench_keys *k, uint64_t *sum)
+{
+	uint64_t start = clock_cycles();
+
+	for (size_t i = 0; i < k->n; i += BENCH_BURST) {
+		uint64_t burst = 0;
+
+		for (size_t j = i; j < i + BENCH_BURST; j++) {
+			uint64_t key[2];
+
+			memcpy(key, k->keys6[j], sizeof(key));
+			key[0] = (key[0] ^ key[1] << 1) * 0x9e3779b97f4a7c15;
+			burst += m->word[((key[0] >> 32) * m->n_lines >> 32) * WORDS_OF_LINE];
+		}
+		*sum += burst;
+	}
+	return (double)(clock_cycles() - start) / (double)k->n;
+}
+
 // One round: the keys in order, in slices, of which the median counts: on a shared machine a round
 // that is interrupted measures the others.
-static double lookups(
-	const struct fib *f, struct fib_peer *peer, const struct bench_keys *k, uint64_t *sum)
+static double lookups(const struct fib *f, struct fib_peer *peer, const struct bench_memory *limit,
+	const struct bench_keys *k, uint64_t *sum)
 {
 	const size_t n = k->n / N_SLICES;
 	double cycles[N_SLICES];
@@ -53,8 +83,9 @@ static double lookups(
 		struct bench_keys slice = {
 			k->keys4 ? k->keys4 + i * n : NULL, k->keys6 ? k->keys6 + i * n : NULL, n};
 
-		cycles[i] =
-			peer ? fib_peer_lookups(peer, &slice, sum) : our_lookups(f, &slice, sum);
+		cycles[i] = peer    ? fib_peer_lookups(peer, &slice, sum)
+			    : limit ? limit_lookups(limit, &slice, sum)
+				    : our_lookups(f, &slice, sum);
 	}
 	return bench_median(cycles, N_SLICES);
 }
@@ -103,18 +134,22 @@ static const struct set sets[N_SETS] = {
 
 static void lookup_row(const struct bench_options *o, const char *name, const struct fib *f,
 	struct fib_peer *const *peers, const enum fib_peer_kind *kinds, unsigned n_peers,
-	const struct bench_keys *keys, double target, bool hot)
+	const struct bench_memory *limit, const struct bench_keys *keys, double target, bool hot)
 {
-	double ours[MAX_ROUNDS], theirs[3][MAX_ROUNDS];
+	double ours[MAX_ROUNDS], theirs[3][MAX_ROUNDS], least[MAX_ROUNDS];
 	struct bench_row row = {name, 0, "cycles", .better = BENCH_LOWER};
 	uint64_t sum = 0, same;
+	char text[128];
 
 	for (unsigned r = 0; r < rounds(o); r++) {
 		sum = 0;
-		ours[r] = lookups(f, NULL, keys, &sum);
+		ours[r] = lookups(f, NULL, NULL, keys, &sum);
+		same = 0;
+		least[r] = limit ? lookups(NULL, NULL, limit, keys, &same) : 0;
+		sink += same;
 		for (unsigned p = 0; p < n_peers; p++) {
 			same = 0;
-			theirs[p][r] = peers[p] ? lookups(NULL, peers[p], keys, &same) : 0;
+			theirs[p][r] = peers[p] ? lookups(NULL, peers[p], NULL, keys, &same) : 0;
 			if (peers[p] && same != sum)
 				fprintf(stderr, "%s: %s gives other next hops\n", name,
 					fib_peer_name[kinds[p]]);
@@ -132,6 +167,27 @@ static void lookup_row(const struct bench_options *o, const char *name, const st
 		}
 	}
 	bench_report(o, &row);
+	if (!limit)
+		return;
+	snprintf(text, sizeof(text), "%s, beside the limit", name);
+	bench_report(o, &(struct bench_row){text, row.value, "cycles", "keys and one line",
+				bench_median(least, rounds(o)), .better = BENCH_LOWER});
+}
+
+// Memory as large as the table that workers read.
+static struct bench_memory memory_like(const struct fib *f, int family)
+{
+	struct bench_memory m;
+	struct fib_stats s;
+
+	fib_stats(f, family, &s);
+	m.n_lines = s.workers_bytes / CACHE_LINE;
+	m.word = mem_alloc(m.n_lines * CACHE_LINE, CACHE_LINE);
+	if (!m.word)
+		abort();
+	for (uint64_t i = 0; i < m.n_lines * WORDS_OF_LINE; i++)
+		m.word[i] = i;
+	return m;
 }
 
 static void lookup_rows(const struct bench_options *o, bool ip6, size_t n, const char *size)
@@ -142,6 +198,7 @@ static void lookup_rows(const struct bench_options *o, bool ip6, size_t n, const
 	unsigned n_peers = ip6 ? 2 : o->quick ? 2 : 3;
 	struct fib_peer *peers[3] = {0};
 	struct fib_route *routes = NULL;
+	struct bench_memory memory = {0};
 	struct fib *f = NULL;
 	struct fib_stats s;
 	char name[80];
@@ -158,10 +215,13 @@ static void lookup_rows(const struct bench_options *o, bool ip6, size_t n, const
 			f = loaded(routes, n);
 			for (unsigned p = 0; p < n_peers; p++)
 				peers[p] = fib_peer_new(kinds[p], routes, n);
+			if (ip6)
+				memory = memory_like(f, AF_INET6);
 		}
 		keys = bench_keys(
 			routes, n, ip6, sets[i].kind, sets[i].n_destinations, N_KEYS, 0xfeed + i);
-		lookup_row(o, name, f, peers, kinds, n_peers, &keys,
+		lookup_row(o, name, f, peers, kinds, n_peers,
+			ip6 && sets[i].kind != KEYS_UNIFORM ? &memory : NULL, &keys,
 			ip6           ? 0.4
 			: n >= 500000 ? 0.8
 				      : 0, // small tables have hot sets only
@@ -188,6 +248,7 @@ static void lookup_rows(const struct bench_options *o, bool ip6, size_t n, const
 	for (unsigned p = 0; p < n_peers; p++)
 		fib_peer_free(peers[p]);
 	fib_destroy(f);
+	mem_free(memory.word);
 	free(routes);
 }
 
@@ -417,9 +478,9 @@ static void writer_row(const struct bench_options *o, bool ip6, size_t n, const 
 		pthread_t t;
 
 		pthread_create(&t, NULL, change, &w);
-		lookups(f, NULL, &few, &sum);
+		lookups(f, NULL, NULL, &few, &sum);
 		rcu_quiescent();
-		(r & 1 ? with : without)[r / 2] = lookups(f, NULL, &keys, &sum);
+		(r & 1 ? with : without)[r / 2] = lookups(f, NULL, NULL, &keys, &sum);
 		rcu_quiescent();
 		atomic_store(&w.stop, true);
 		pthread_join(t, NULL);
