@@ -34,7 +34,7 @@ enum port_cap {
 #define PORT_STALL_NS (500 * NS_PER_MS)
 
 // A routed port's are the kernel's again sooner.
-#define PORT_ROUTED_STALL_NS (50 * NS_PER_MS)
+#define PORT_ROUTED_STALL_NS (40 * NS_PER_MS)
 
 // Why a routed port left a packet to the kernel, which was not asked to begin with: names and
 // sentences in port_pass_name(), port_pass_text(). The first ones as enum route_pass.
