@@ -3,11 +3,13 @@
 //
 //	framegen send NETDEV [--rate PPS] [--seconds S] [--count N] [--size BYTES] [--vlan VID]
 //	                     [--flows N] [--source MAC] [--sources N] [--dest MAC] [--dests N]
+//	                     [--from ADDRESS] [--to ADDRESS]
 //	framegen sink NETDEV [--seconds S]
 //
 // send: UDP frames through an AF_XDP socket (no program on the netdev, batches of 32), as fast as
 // it goes or at a rate. Frame i has the i-th source and destination MAC (counting up in the last
 // three bytes from the base, wrapping at --sources and --dests) and the i-th UDP source port.
+// --from and --to: IPv4 addresses, 10.103.0.1 and 10.103.0.2 if not given.
 // --size counts from the destination MAC to the end, without the FCS (default 64).
 //
 // sink: counts frames whose source MAC begins with 02:67:65:6e (as the default source does) and
@@ -19,6 +21,7 @@
 #include "tests/tools/sink.h"
 #include "tests/tools/xsk.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <err.h>
@@ -44,6 +47,7 @@ struct options {
 	uint32_t size, flows, sources, dests;
 	int vlan; // -1 = untagged
 	uint8_t source[6], dest[6];
+	uint8_t from[4], to[4];
 };
 
 static volatile sig_atomic_t stop, report;
@@ -99,7 +103,8 @@ static uint32_t build_template(uint8_t *frame, const struct options *o)
 	put16(ip + 2, length);
 	ip[8] = 64;
 	ip[9] = 17;
-	memcpy(ip + 12, "\x0a\x67\x00\x01\x0a\x67\x00\x02", 8); // 10.103.0.1 to 10.103.0.2
+	memcpy(ip + 12, o->from, 4);
+	memcpy(ip + 16, o->to, 4);
 	for (int i = 0; i < 20; i += 2)
 		sum += (uint32_t)ip[i] << 8 | ip[i + 1];
 	sum = (sum & 0xffff) + (sum >> 16);
@@ -281,6 +286,12 @@ static void parse_mac(uint8_t mac[6], const char *text)
 		mac[i] = (uint8_t)b[i];
 }
 
+static void parse_ip(uint8_t ip[4], const char *text)
+{
+	if (inet_pton(AF_INET, text, ip) != 1)
+		errx(2, "not an IPv4 address: %s", text);
+}
+
 static void parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {
@@ -294,6 +305,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 		{"sources", required_argument, NULL, 'M'},
 		{"dest", required_argument, NULL, 'D'},
 		{"dests", required_argument, NULL, 'N'},
+		{"from", required_argument, NULL, 'F'},
+		{"to", required_argument, NULL, 'T'},
 		{0},
 	};
 	int c;
@@ -330,6 +343,12 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case 'N':
 			o->dests = (uint32_t)strtoul(optarg, NULL, 0);
 			break;
+		case 'F':
+			parse_ip(o->from, optarg);
+			break;
+		case 'T':
+			parse_ip(o->to, optarg);
+			break;
 		default:
 			exit(2);
 		}
@@ -350,6 +369,8 @@ int main(int argc, char **argv)
 		.vlan = -1,
 		.source = {0x02, 0x67, 0x65, 0x6e, 0, 1},
 		.dest = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+		.from = {10, 103, 0, 1},
+		.to = {10, 103, 0, 2},
 	};
 
 	if (argc < 3 || (strcmp(argv[1], "send") && strcmp(argv[1], "sink")))
