@@ -14,33 +14,14 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/queue.h"
 #include "bpf/reserved.h"
-#include "bpf/shared.h"
 
-#define ETHERNET_HEADER_SIZE 14
-#define MAC_PAIR_SIZE        12
-#define VLAN_TAG_SIZE        4
-
-extern int bpf_xdp_metadata_rx_vlan_tag(
-	const struct xdp_md *ctx, __be16 *vlan_proto, __u16 *vlan_tci) __ksym __weak;
+#define MAC_PAIR_SIZE 12
+#define VLAN_TAG_SIZE 4
 
 const volatile __u8 bpdu_guard; // BPDUs go to the socket, for the worker to see them
 const volatile __u64 stall_ns;  // a frame that waits longer for the worker is stale
-
-struct {
-	__uint(type, BPF_MAP_TYPE_XSKMAP);
-	__uint(max_entries, ADMIT_QUEUES_MAX);
-	__type(key, __u32);
-	__type(value, __u32);
-} sockets SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, ADMIT_QUEUES_MAX);
-	__type(key, __u32);
-	__type(value, struct admit_watch);
-} watches SEC(".maps");
 
 static __always_inline int stays_with_netdev(const __u8 *data)
 {
@@ -74,28 +55,6 @@ static __always_inline int count_malformed(struct admit_watch *w)
 	return XDP_DROP;
 }
 
-// To the queue's socket, unless its worker stands still.
-static __always_inline int hand_over(struct xdp_md *ctx, struct admit_watch *w)
-{
-	__u64 now = bpf_ktime_get_coarse_ns();
-	__u64 first = w->first_pending;
-
-	if (!first) {
-		w->first_pending = now;
-	} else if (now - first > stall_ns && now > first) {
-		if (now - w->let_through < stall_ns) {
-			w->stalled++;
-			return XDP_DROP;
-		}
-		w->let_through = now;
-	}
-	if (bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_DROP) != XDP_DROP)
-		return XDP_REDIRECT;
-	w->first_pending = 0; // nobody owes anything
-	w->unserved++;
-	return XDP_DROP;
-}
-
 static __always_inline int admit(struct xdp_md *ctx, int puts_tags)
 {
 	__u8 *data = (__u8 *)(long)ctx->data;
@@ -114,7 +73,7 @@ static __always_inline int admit(struct xdp_md *ctx, int puts_tags)
 	if (puts_tags && !bpf_xdp_metadata_rx_vlan_tag(ctx, &proto, &tci) &&
 		put_tag(ctx, proto, tci))
 		return count_malformed(w);
-	return hand_over(ctx, w);
+	return hand_over(ctx, w, stall_ns, stall_ns, XDP_DROP);
 }
 
 SEC("xdp.frags")

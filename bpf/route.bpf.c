@@ -12,40 +12,21 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "bpf/shared.h"
+#include "bpf/queue.h"
 
-#define ETHERNET_HEADER_SIZE 14
-#define IPV4_HEADER_SIZE     20
-#define IPV6_HEADER_SIZE     40
-#define ETHERTYPE_IPV4       0x0800
-#define ETHERTYPE_IPV6       0x86dd
-#define ETHERTYPE_VLAN       0x8100
-#define ETHERTYPE_QINQ       0x88a8
-#define NEXT_HOP_BY_HOP      0
-#define NEXT_ICMPV6          58
-#define FAMILY_IPV4          2
-#define FAMILY_IPV6          10
-
-extern int bpf_xdp_metadata_rx_vlan_tag(
-	const struct xdp_md *ctx, __be16 *vlan_proto, __u16 *vlan_tci) __ksym __weak;
+#define IPV4_HEADER_SIZE 20
+#define IPV6_HEADER_SIZE 40
+#define ETHERTYPE_IPV4   0x0800
+#define ETHERTYPE_IPV6   0x86dd
+#define ETHERTYPE_VLAN   0x8100
+#define ETHERTYPE_QINQ   0x88a8
+#define NEXT_HOP_BY_HOP  0
+#define NEXT_ICMPV6      58
+#define FAMILY_IPV4      2
+#define FAMILY_IPV6      10
 
 const volatile __u64 stall_ns; // a frame that waits longer for the worker is stale
 const volatile __u64 let_ns;   // how often a stalled queue is given a frame, to wake its worker
-
-struct {
-	__uint(type, BPF_MAP_TYPE_XSKMAP);
-	__uint(max_entries, ADMIT_QUEUES_MAX);
-	__type(key, __u32);
-	__type(value, __u32);
-} sockets SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, ADMIT_QUEUES_MAX);
-	__type(key, __u32);
-	__type(value, struct admit_watch);
-} watches SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -208,28 +189,6 @@ static __always_inline int judge(struct xdp_md *ctx, int sees_tags)
 	return verdict;
 }
 
-// To the queue's socket, unless its worker stands still.
-static __always_inline int hand_over(struct xdp_md *ctx, struct admit_watch *w)
-{
-	__u64 now = bpf_ktime_get_coarse_ns();
-	__u64 first = w->first_pending;
-
-	if (!first) {
-		w->first_pending = now;
-	} else if (now - first > stall_ns && now > first) {
-		if (now - w->let_through < let_ns) {
-			w->stalled++;
-			return XDP_PASS;
-		}
-		w->let_through = now;
-	}
-	if (bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_PASS) != XDP_PASS)
-		return XDP_REDIRECT;
-	w->first_pending = 0; // nobody owes anything
-	w->unserved++;
-	return XDP_PASS;
-}
-
 static __always_inline int route(struct xdp_md *ctx, int sees_tags)
 {
 	__u32 queue = ctx->rx_queue_index;
@@ -241,7 +200,7 @@ static __always_inline int route(struct xdp_md *ctx, int sees_tags)
 		return XDP_PASS;
 	verdict = judge(ctx, sees_tags);
 	if (verdict < 0 || verdict >= N_ROUTE_PASSES)
-		return hand_over(ctx, w);
+		return hand_over(ctx, w, stall_ns, let_ns, XDP_PASS);
 	p->n[verdict]++;
 	return XDP_PASS;
 }
