@@ -104,13 +104,12 @@ static void wake(struct exception *e)
 	}
 }
 
-// Reads the clock beyond the worker's one time per loop: little beside what a packet costs here.
 bool exception_push(struct exception *e, unsigned worker, struct packet *p, port_id_t in_port,
-	enum exception_reason reason)
+	enum exception_reason reason, uint64_t now)
 {
 	struct lane *lane = &e->lane[worker];
 	struct record r = {.packet = p,
-		.at = clock_now_ns(),
+		.at = now,
 		.generation = e->admission ? admission_generation(e->admission) : 0,
 		.in_port = in_port,
 		.reason = (uint8_t)reason};

@@ -81,5 +81,6 @@ void exception_stats(const struct exception *, struct exception_stats *out);
 
 // -- workers --------------------------------------------------------------------------------------
 // Hands over a packet. False: no room, or over the port's rate; the packet stays the caller's.
+// `now`: the worker's, ns.
 bool exception_push(struct exception *, unsigned worker, struct packet *, port_id_t in_port,
-	enum exception_reason);
+	enum exception_reason, uint64_t now);

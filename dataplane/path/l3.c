@@ -206,7 +206,7 @@ static void except(
 {
 	struct exception *e = run->s->exception;
 
-	if (e && exception_push(e, w->index, p, run->b->in_port, reason))
+	if (e && exception_push(e, w->index, p, run->b->in_port, reason, w->now))
 		counter_add(&run->b->counters->exception[reason], 1);
 	else
 		packet_drop(w, p, DROP_exception_full);

@@ -21,7 +21,7 @@ static struct packet *exceptions[BURST_MAX], *dropped[BURST_MAX];
 static unsigned n_exceptions, n_dropped;
 
 bool exception_push(struct exception *e, unsigned worker, struct packet *p, port_id_t in_port,
-	enum exception_reason reason)
+	enum exception_reason reason, uint64_t now)
 {
 	if (reason >= N_EXCEPTION_REASONS || in_port != 0)
 		abort();

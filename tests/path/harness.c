@@ -12,7 +12,7 @@
 		PORT_EGRESS)
 
 bool exception_push(struct exception *e, unsigned worker, struct packet *p, port_id_t in_port,
-	enum exception_reason reason)
+	enum exception_reason reason, uint64_t now)
 {
 	if (e->n == e->limit)
 		return false;

@@ -78,7 +78,7 @@ static unsigned bounce(struct worker *w, struct port_queue *q)
 		struct packet *p = b.packet[i];
 		enum exception_reason r = is_left(p) ? EXCEPTION_leave : reason;
 
-		if (!exception_push(exception, 0, p, q->port, r)) {
+		if (!exception_push(exception, 0, p, q->port, r, clock_now_ns())) {
 			refused++;
 			packet_free(&w->cache, p);
 		}
@@ -213,7 +213,8 @@ static void bench(unsigned i, unsigned n)
 	for (unsigned k = 0; k < n;) {
 		struct packet *p = make_packet(&cache, i);
 
-		if (p && exception_push(exception, 1, p, (port_id_t)i, EXCEPTION_no_neighbour)) {
+		if (p && exception_push(exception, 1, p, (port_id_t)i, EXCEPTION_no_neighbour,
+				 clock_now_ns())) {
 			k++;
 			continue;
 		}
@@ -277,7 +278,8 @@ static void send_gso(unsigned i, unsigned to_port)
 	p[0]->gso_type = GSO_UDP;
 	p[0]->gso_size = SIZE;
 	p[0]->hdr_len = HEAD;
-	if (!exception_push(exception, 1, p[0], (port_id_t)i, EXCEPTION_no_neighbour))
+	if (!exception_push(
+		    exception, 1, p[0], (port_id_t)i, EXCEPTION_no_neighbour, clock_now_ns()))
 		packet_free(&cache, p[0]);
 	packet_cache_flush(&cache);
 }

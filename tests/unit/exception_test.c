@@ -73,7 +73,7 @@ static bool push(unsigned worker, enum exception_reason reason)
 {
 	struct packet *p = make(worker, 60);
 
-	if (exception_push(exception, worker, p, PORT, reason))
+	if (exception_push(exception, worker, p, PORT, reason, clock_now_ns()))
 		return true;
 	packet_free(&cache[worker], p);
 	return false;
@@ -108,7 +108,7 @@ static void written_as_received_behind_a_tag(void **state)
 	p->gso_type = GSO_TCP4;
 	p->gso_size = 40;
 	p->hdr_len = 54;
-	assert_true(exception_push(exception, 0, p, PORT, EXCEPTION_local));
+	assert_true(exception_push(exception, 0, p, PORT, EXCEPTION_local, clock_now_ns()));
 	assert_int_equal(recv(theirs, b, sizeof(b), 0), sizeof(h) + 150 + 4);
 	memcpy(&h, b, sizeof(h));
 	assert_int_equal(h.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
