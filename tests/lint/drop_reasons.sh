@@ -5,7 +5,6 @@
 source "$(dirname "$0")/_files.sh"
 
 list=dataplane/drop.h
-[ -f $list ] || { echo "there is no $list yet" && exit 77; }
 
 # The list is an X-macro: X(name, "sentence").
 entries=$(tr '\n' ' ' <$list | sed 's/\\ */ /g' |
@@ -27,6 +26,14 @@ done <<<"$entries"
 while read -r used; do
 	grep -qx "${used#*DROP_}" <<<"$names" || complain "${used%%:*}: ${used#*:} is not in $list"
 done < <(files 'dataplane/*.[ch]' 'control/*.[ch]' | xargs grep -owE 'DROP_[a-z0-9]+_[a-z0-9_]+' | sort -u)
+
+# So it is with the reasons for which a packet is handed to the kernel.
+while read -r name; do
+	for where in dataplane/path tests; do
+		grep -rqw --include='*.c' "EXCEPTION_$name" "$where" ||
+			complain "dataplane/exception_reason.h: EXCEPTION_$name is used nowhere in $where"
+	done
+done < <(grep -oE 'X\([a-z_]+, "' dataplane/exception_reason.h | sed -E 's/X\(([a-z_]+),.*/\1/')
 
 duplicates=$(sort <<<"$names" | uniq -d)
 [ -z "$duplicates" ] || complain "$list: listed twice: $duplicates"
