@@ -12,6 +12,7 @@
 #include "control/netns.h"
 
 struct opening {
+	int protocol;
 	uint32_t groups;
 	int flags;
 };
@@ -20,7 +21,7 @@ static int open_here(void *arg)
 {
 	const struct opening *o = arg;
 	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = o->groups};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | o->flags, NETLINK_ROUTE);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | o->flags, o->protocol);
 	int err;
 
 	if (fd < 0)
@@ -33,11 +34,16 @@ static int open_here(void *arg)
 	return fd;
 }
 
-int rtnl_open(int netns_fd, uint32_t groups, int flags)
+int netlink_open(int netns_fd, int protocol, uint32_t groups, int flags)
 {
-	struct opening o = {groups, flags};
+	struct opening o = {protocol, groups, flags};
 
 	return netns_run(netns_fd, open_here, &o);
+}
+
+int rtnl_open(int netns_fd, uint32_t groups, int flags)
+{
+	return netlink_open(netns_fd, NETLINK_ROUTE, groups, flags);
 }
 
 ssize_t rtnl_receive(int fd, void *buffer, size_t size)

@@ -14,6 +14,8 @@
 // A socket in that namespace (-1 = our own), bound to the multicast groups (RTMGRP_*),
 // close-on-exec. Its descriptor, or negative errno.
 int rtnl_open(int netns_fd, uint32_t groups, int flags);
+// The same for another family (NETLINK_*).
+int netlink_open(int netns_fd, int protocol, uint32_t groups, int flags);
 
 // One datagram of the kernel's. Bytes, 0 (of somebody else's: ignore it), or negative errno.
 ssize_t rtnl_receive(int fd, void *buffer, size_t size);

@@ -18,35 +18,13 @@
 #define LONG_NS       NS_PER_MS // a reading after which there is a pause
 #define NOTIFICATIONS 32        // datagrams per call, so that they never keep the answers waiting
 
-struct opening {
-	int protocol;
-};
-
-static int open_here(void *arg)
-{
-	const struct opening *o = arg;
-	struct sockaddr_nl addr = {.nl_family = AF_NETLINK};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, o->protocol);
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	return fd;
-}
-
 int dump_open(struct dump *d, const struct dump_ops *ops, int netns_fd, int protocol,
 	const unsigned *groups, unsigned n_groups)
 {
-	struct opening o = {protocol};
 	int buffer = NOTIFY_BUFFER, err;
 
 	*d = (struct dump){.ops = ops, .fd = -1, .notify_fd = -1, .is_due = true};
-	d->notify_fd = netns_run(netns_fd, open_here, &o);
+	d->notify_fd = netlink_open(netns_fd, protocol, 0, SOCK_NONBLOCK);
 	if (d->notify_fd < 0) {
 		err = d->notify_fd;
 		goto fail;
@@ -62,7 +40,7 @@ int dump_open(struct dump *d, const struct dump_ops *ops, int netns_fd, int prot
 	}
 	if (setsockopt(d->notify_fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)) < 0)
 		setsockopt(d->notify_fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
-	d->fd = netns_run(netns_fd, open_here, &o);
+	d->fd = netlink_open(netns_fd, protocol, 0, SOCK_NONBLOCK);
 	if (d->fd < 0) {
 		err = d->fd;
 		goto fail;
