@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // What the XDP programs of switched and routed ports have in common: the sockets of the receive
-// queues, and how a frame gets to one. Include it behind bpf/vmlinux.h and the helpers.
+// queues, and how a frame gets to one.
 #pragma once
+
+#include "bpf/vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
 
 #include "bpf/shared.h"
 
